@@ -1,0 +1,76 @@
+"""Customer lifetime value: from a transaction log to numbers a budget can stand on.
+
+>>> import clv
+>>> orders = clv.Transactions(clv.datasets.load_cdnow(), as_of="1998-06-30", duplicates="keep")
+>>> rfm = orders.rfm()
+>>> purchase, spend = clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm)
+>>> forecast = clv.forecast(purchase, spend, rfm, horizon="12m", margin=0.30, discount=0.10)
+>>> forecast.customers().to_pandas()  # one row per customer
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from clv import datasets as datasets
+    from clv.data.contract import Transactions as Transactions
+    from clv.data.holdout import split as split
+    from clv.data.rfm import RFM as RFM
+    from clv.data.segments import RFMCuts as RFMCuts
+    from clv.errors import ClvError as ClvError
+    from clv.errors import ConfigError as ConfigError
+    from clv.errors import DataError as DataError
+    from clv.errors import FitError as FitError
+    from clv.errors import OutputError as OutputError
+    from clv.evaluation.backtest import evaluate_holdout as evaluate_holdout
+    from clv.evaluation.compare import compare as compare
+    from clv.fitting.fit import fit as fit
+    from clv.forecasting.customers import forecast as forecast
+    from clv.forecasting.economics import Economics as Economics
+    from clv.models.bg_nbd import BGNBD as BGNBD
+    from clv.models.gamma_gamma import GammaGamma as GammaGamma
+    from clv.models.histories import PurchaseHistory as PurchaseHistory
+    from clv.models.histories import SpendHistory as SpendHistory
+    from clv.reporting.figures import show as show
+
+_HOMES = {
+    "BGNBD": "clv.models.bg_nbd",
+    "ClvError": "clv.errors",
+    "ConfigError": "clv.errors",
+    "DataError": "clv.errors",
+    "Economics": "clv.forecasting.economics",
+    "FitError": "clv.errors",
+    "GammaGamma": "clv.models.gamma_gamma",
+    "OutputError": "clv.errors",
+    "PurchaseHistory": "clv.models.histories",
+    "RFM": "clv.data.rfm",
+    "RFMCuts": "clv.data.segments",
+    "SpendHistory": "clv.models.histories",
+    "Transactions": "clv.data.contract",
+    "compare": "clv.evaluation.compare",
+    "evaluate_holdout": "clv.evaluation.backtest",
+    "fit": "clv.fitting.fit",
+    "forecast": "clv.forecasting.customers",
+    "show": "clv.reporting.figures",
+    "split": "clv.data.holdout",
+}
+__all__ = ["__version__", "datasets", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: `import clv` alone stays light."""
+    if name == "datasets":
+        return importlib.import_module("clv.datasets")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clv' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""From transactions to RFM: the contract, its checks, and one definition for every engine."""

@@ -1,0 +1,130 @@
+"""Raw rows → typed rows with a reason each: 'used', or why a row is left out. All of it Ibis expressions.
+
+A typed row has `row` (from 1), `customer` (text), `day` (days since 1970-01-01), `minor` (amount in
+minor units), `order_id`, `refund_of`, the raw texts of date and amount, `copy` (0 for the first of
+identical rows), and one text column a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clv.data.engines import local_day
+
+USED = "used"
+
+
+def half_even(value: Any) -> Any:
+    """Round to whole numbers, ties to even, in arithmetic that every engine has."""
+    import ibis
+
+    up = (value + 0.5).floor()
+    tie = (value + 0.5) == up
+    return ibis.ifelse(tie & (up % 2 == 1), up - 1, up).cast("int64")
+
+
+def typed(
+    table: Any,
+    *,
+    customer: str,
+    date: str,
+    amount: str,
+    order_id: str | None,
+    refund_of: str | None,
+    segments: Sequence[str],
+    date_format: str | None,
+    digits: int,
+) -> Any:
+    """Return the typed rows of a raw table; what cannot be read becomes null beside its text."""
+    import ibis
+
+    columns = [name for name in table.columns if name != "row"]
+    identical = ibis.window(group_by=[table[name] for name in columns], order_by=table.row)
+    text = {name: _text(table[name]) if name else ibis.null("string") for name in (order_id, refund_of)}
+    number = _number(table[amount])
+    return table.select(
+        row=table.row,
+        customer=_text(table[customer]),
+        day=local_day(table[date], date_format),
+        minor=half_even(ibis.ifelse(number.abs() < 9e15 / 10**digits, number, ibis.null()) * 10**digits),
+        date_text=_text(table[date]),
+        amount_text=_text(table[amount]),
+        order_id=text[order_id],
+        refund_of=text[refund_of],
+        copy=ibis.row_number().over(identical),
+        **{name: _text(table[name]).fill_null("unknown") for name in segments},
+    )
+
+
+def _text(column: Any) -> Any:
+    """Trimmed text; blank becomes null, and so does what a data frame calls NaN."""
+    if column.type().is_floating():
+        column = column.nullif(float("nan"))
+    return column.cast("string").strip().nullif("")
+
+
+def _number(column: Any) -> Any:
+    value = column.strip().try_cast("float64") if column.type().is_string() else column.cast("float64")
+    return value.nullif(float("nan"))
+
+
+def with_reasons(
+    rows: Any, *, as_of: Any, guest_ids: Sequence[str], drop_copies: bool, drop_zero: bool, refunds: str | None
+) -> Any:
+    """Give each typed row its `reason`, and each sale its `net` amount after the refunds known at as_of."""
+    import ibis
+
+    reason = ibis.cases(
+        (rows.customer.isnull(), "no customer id"),
+        (rows.customer.isin(list(guest_ids)) if guest_ids else ibis.literal(False), "guest or placeholder id"),
+        (rows.day.isnull(), "no date"),
+        (rows.day > as_of, "after the as-of date"),
+        (rows.minor.isnull(), "no amount"),
+        ((rows.copy > 0) & drop_copies, "duplicate row"),
+        else_=USED,
+    )
+    rows = rows.mutate(reason=reason, net=rows.minor)
+    rows = _drop_refunds(rows) if refunds != "net_to_original" else _net_refunds(rows)
+    zero = (rows.reason == USED) & (rows.minor == 0) & drop_zero
+    return rows.mutate(reason=ibis.ifelse(zero, "zero value", rows.reason))
+
+
+def _drop_refunds(rows: Any) -> Any:
+    import ibis
+
+    refund = (rows.reason == USED) & (rows.minor < 0)
+    return rows.mutate(reason=ibis.ifelse(refund, "refund", rows.reason))
+
+
+def _net_refunds(rows: Any) -> Any:
+    """Take each refund off its order: by `refund_of`, else the customer's latest order that covers it."""
+    import ibis
+
+    used = rows.filter(rows.reason == USED)
+    sale = used.filter(used.minor > 0).select("customer", "order_id", "day", sale="row", worth="minor")
+    refund = used.filter(used.minor < 0).select("customer", "refund_of", "row", "minor", refund_day="day")
+    pairs = refund.join(sale, "customer")
+    named = (pairs.refund_of == pairs.order_id).fill_null(False)
+    pairs = pairs.mutate(named=named).filter(
+        (pairs.day <= pairs.refund_day) & (named | (pairs.worth + pairs.minor >= 0))
+    )
+    best = ibis.window(
+        group_by="row", order_by=[ibis.desc("named"), ibis.desc("day"), ibis.desc("sale")]
+    )
+    links = pairs.mutate(place=ibis.row_number().over(best)).filter(lambda t: t.place == 0)
+    refunded = links.group_by("sale").aggregate(back=links.minor.sum(), worth=links.worth.max())
+    refunded = refunded.mutate(kept=refunded.worth + refunded.back)
+    of_refund = links.join(refunded.select("sale", "kept"), "sale").select(linked="row", order_keeps="kept")
+    rows = rows.left_join(refunded.select("sale", "kept"), rows.row == refunded.sale).drop("sale")
+    rows = rows.left_join(of_refund, rows.row == of_refund.linked)
+    in_full, lost = "order refunded in full", "refund without its order"
+    reason = ibis.cases(
+        (rows.reason != USED, rows.reason),
+        (rows.kept <= 0, in_full),
+        (rows.minor >= 0, USED),
+        (rows.linked.isnull(), lost),
+        (rows.order_keeps <= 0, in_full),
+        else_=USED,
+    )
+    return rows.mutate(reason=reason, net=rows.kept.coalesce(rows.net)).drop("kept", "linked", "order_keeps")

@@ -1,0 +1,61 @@
+"""Splits on dates: a base as it was known at a cut, and what its customers did afterwards."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clv.data.rfm import RFM
+from clv.errors import ConfigError
+
+if TYPE_CHECKING:
+    from clv.data.contract import Transactions
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """A calibration base with, for each of its customers, purchases and spend after the cut.
+
+    `rfm` is the base at the end of `cut` (the split day belongs to it); its table also has the columns
+    `actual_purchases` (days with an order in the hold-out) and `actual_spend` (minor units).
+    `later_customers` and `later_spend` are those first seen after the cut: in no forecast.
+    """
+
+    rfm: RFM
+    cut: dt.date
+    end: dt.date
+    later_customers: int
+    later_spend: float
+
+    @property
+    def days(self) -> int:
+        """Length of the hold-out."""
+        return (self.end - self.cut).days
+
+
+def split(orders: Transactions, cut: dt.date) -> Holdout:
+    """Split a log at the end of the day `cut`; the hold-out runs to the log's as-of date.
+
+    Raises ConfigError C007 when the hold-out, or the calibration period, would be empty.
+    """
+    import ibis
+
+    if cut >= orders.as_of_date:
+        raise ConfigError(f"C007 holdout leaves no data: it is cut at {cut}, as_of is {orders.as_of_date}.")
+    base = orders.until(cut).rfm()
+    rows = orders.orders
+    after = rows.filter(rows.day > orders.until(cut).as_of_day)
+    days = after.group_by("customer", "day").aggregate(spent=after.net.sum())
+    actual = days.group_by("customer").aggregate(
+        actual_purchases=days.count(),
+        actual_spend=ibis.ifelse(days.spent > 0, days.spent, 0).sum().cast("int64"),
+    )
+    known = base.table.left_join(actual, base.table.customer_id == actual.customer).drop("customer")
+    known = known.mutate(
+        actual_purchases=known.actual_purchases.fill_null(0), actual_spend=known.actual_spend.fill_null(0)
+    )
+    new = actual.anti_join(base.table, actual.customer == base.table.customer_id)
+    later: dict[str, Any] = new.aggregate(n=new.count(), s=new.actual_spend.sum()).to_pyarrow().to_pylist()[0]
+    rfm = RFM(known.cache(), base.as_of, base.digits, base.segments, base.unit)
+    return Holdout(rfm, cut, orders.as_of_date, int(later["n"]), (later["s"] or 0) / 10**base.digits)

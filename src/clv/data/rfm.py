@@ -1,0 +1,181 @@
+"""Orders → RFM, one row per customer: one definition for every engine, kept where the data is."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.data.engines import EPOCH
+from clv.errors import DataError
+from clv.models.histories import PurchaseHistory, SpendHistory
+from clv.units import WEEK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clv.data.contract import Transactions
+
+COHORT_MONTHS = 12  # cohorts are months when first orders span at most this many, else quarters
+
+
+@dataclass(frozen=True, eq=False)
+class RFM:
+    """One row per customer, as an Ibis table, with the as-of date and the units that go with it.
+
+    Columns: customer_id, frequency, recency, T (int32 days), spend_days, repeat_spend and first_amount
+    (int64 minor units), monetary_value, orders, first_date, last_date, cohort, and the segments.
+    `unit` is the number of days in a time unit of its histories; `digits` the currency's decimals.
+    """
+
+    table: Any
+    as_of: dt.date
+    digits: int = 2
+    segments: tuple[str, ...] = ()
+    unit: float = WEEK
+
+    @classmethod
+    def from_orders(cls, orders: Transactions) -> RFM:
+        """Count the orders in use; see `Transactions.rfm`, which checks them first."""
+        names = tuple(orders.segments)
+        table = _count(orders)
+        outside = orders.customer_segments
+        if outside is not None:
+            own = [n for n in names if n not in outside.columns]
+            joined = table.left_join(outside, table.customer_id == outside.customer)
+            further = {n: joined[n].fill_null("unknown") for n in names if n not in own}
+            table = joined.mutate(**further).drop("customer")
+        return cls(table.cache(), orders.as_of_date, orders.digits, ("cohort", *names))
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return distinct histories with how many customers share each, grouped on the engine.
+
+        Raises DataError D047 for a kind of history that this table cannot give.
+        """
+        if by or kind not in _KINDS:
+            raise DataError(f"D047 an RFM table gives purchase and spend histories; got {kind.__name__}, by={by!r}.")
+        return _KINDS[kind](self)  # type: ignore[return-value]
+
+    def grouped(self, keys: Sequence[str], **measures: Any) -> dict[str, Any]:
+        """Distinct values of `keys` in order, with `customers` and further sums, as NumPy columns."""
+        table = self.table.group_by(list(keys)).aggregate(customers=self.table.count(), **measures)
+        arrow = table.order_by(list(keys)).to_pyarrow()
+        return {name: arrow[name].to_numpy(zero_copy_only=False) for name in arrow.column_names}
+
+    def where(self, column: str, value: str) -> RFM:
+        """Return the customers of one segment."""
+        return dataclasses.replace(self, table=self.table.filter(self.table[column] == value))
+
+    def with_columns(self, **columns: Any) -> RFM:
+        """Return the table with further segment columns, given as Ibis expressions or values."""
+        names = (*self.segments, *(n for n in columns if n not in self.segments))
+        return dataclasses.replace(self, table=self.table.mutate(**columns).cache(), segments=names)
+
+    def __len__(self) -> int:
+        return int(self.table.count().to_pyarrow().as_py())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All rows as a data frame, in the order of customer_id."""
+        frame: pd.DataFrame = self.table.order_by("customer_id").execute()
+        return frame
+
+    def to_parquet(self, path: str) -> None:
+        """Write all rows to a Parquet file, in the order of customer_id."""
+        self.table.order_by("customer_id").to_parquet(path)
+
+    def _repr_html_(self) -> str:
+        frame: pd.DataFrame = self.table.order_by("customer_id").limit(8).execute()
+        caption = f"<p>RFM of {len(self):,} customers as of {self.as_of}; first rows:</p>"
+        return caption + str(frame.to_html(index=False))
+
+
+def _count(orders: Transactions) -> Any:
+    """Two group-bys: customer and day, then customer. Only positive repeat days are spend days."""
+    import ibis
+
+    rows, names = orders.orders, list(orders._own_segments)
+    days = rows.group_by("customer", "day").aggregate(
+        spent=rows.net.sum(), orders=rows.count(), **{n: rows[n].argmin(rows.row) for n in names}
+    )
+    value = ibis.ifelse(days.spent > 0, days.spent, 0)
+    base = days.group_by("customer").aggregate(
+        frequency=(days.count() - 1).cast("int32"),
+        first=days.day.min(),
+        last=days.day.max(),
+        first_amount=days.spent.argmin(days.day),
+        spent=value.sum().cast("int64"),
+        paid_days=(days.spent > 0).sum(),
+        orders=days.orders.sum().cast("int64"),
+        **{n: days[n].argmin(days.day) for n in names},
+    )
+    first_value = ibis.ifelse(base.first_amount > 0, base.first_amount, 0)
+    spend_days = (base.paid_days - (base.first_amount > 0).cast("int64")).cast("int32")
+    repeat_spend = (base.spent - first_value).cast("int64")
+    first_date = _date(base["first"])
+    return base.select(
+        customer_id=base.customer,
+        frequency=base.frequency,
+        recency=(base["last"] - base["first"]).cast("int32"),
+        T=(ibis.literal(orders.as_of_day) - base["first"]).cast("int32"),
+        spend_days=spend_days,
+        repeat_spend=repeat_spend,
+        first_amount=base.first_amount.cast("int64"),
+        monetary_value=ibis.ifelse(spend_days > 0, repeat_spend / spend_days / 10**orders.digits, 0.0),
+        orders=base.orders,
+        first_date=first_date,
+        last_date=_date(base["last"]),
+        cohort=_cohort(first_date, base),
+        **{n: base[n] for n in names},
+    )
+
+
+def _date(day: Any) -> Any:
+    import ibis
+
+    return (ibis.date(EPOCH) + day.as_interval("D")).cast("date")
+
+
+def _cohort(first_date: Any, base: Any) -> Any:
+    """Month or quarter of the first order, by how long the first orders stretch."""
+    import ibis
+
+    span = base.aggregate(low=base["first"].min(), high=base["first"].max()).to_pyarrow().to_pylist()[0]
+    year = first_date.year().cast("string")
+    if (span["high"] or 0) - (span["low"] or 0) > COHORT_MONTHS * 31:
+        return year + "-Q" + first_date.quarter().cast("string")
+    return year + "-" + ibis.ifelse(first_date.month() < 10, "0", "") + first_date.month().cast("string")
+
+
+def _purchases(rfm: RFM) -> PurchaseHistory:
+    rows = rfm.grouped(("frequency", "recency", "T"))
+    times = {"t_x": rows["recency"] / rfm.unit, "T": rows["T"] / rfm.unit}
+    return PurchaseHistory(rows["frequency"], weight=rows["customers"], unit=rfm.unit, **times)
+
+
+def _spend(rfm: RFM) -> SpendHistory:
+    repeaters = dataclasses.replace(rfm, table=rfm.table.filter(rfm.table.spend_days > 0))
+    rows = repeaters.grouped(("spend_days", "repeat_spend"))
+    return SpendHistory(
+        rows["spend_days"].astype(float), rows["repeat_spend"] / 10.0**rfm.digits, weight=rows["customers"]
+    )
+
+
+_KINDS: dict[type, Callable[[RFM], PurchaseHistory | SpendHistory]] = {
+    PurchaseHistory: _purchases,
+    SpendHistory: _spend,
+}
+
+
+def value_histories(rfm: RFM) -> tuple[dict[str, Any], PurchaseHistory, Any]:
+    """What a forecast needs of the base: key columns, their purchase history, and spend days.
+
+    Keys are (frequency, recency, T, spend_days), all int32, so that results join back exactly.
+    """
+    rows = rfm.grouped(("frequency", "recency", "T", "spend_days"))
+    times = {"t_x": rows["recency"] / rfm.unit, "T": rows["T"] / rfm.unit}
+    history = PurchaseHistory(rows["frequency"], weight=rows["customers"], unit=rfm.unit, **times)
+    return rows, history, np.asarray(rows["spend_days"], dtype=float)

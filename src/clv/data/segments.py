@@ -1,0 +1,58 @@
+"""RFM segments: quantile classes of recency and value, with readable names and stored cut points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clv.data.rfm import RFM
+
+_VALUES = ("One-time", "Repeat, lower value", "Repeat, high value")
+_AGES = ("recent", "cooling", "lapsed")
+SEGMENT_ORDER = tuple(f"{value}, {age}" for value in reversed(_VALUES) for age in _AGES)
+
+
+@dataclass(frozen=True)
+class RFMCuts:
+    """Cut points, taken from one base and reusable on a later one.
+
+    `recent` and `old` are terciles of the days since the last order; `spend` is the median total spend
+    of repeat buyers, in minor units: it joins frequency and monetary value in one figure.
+    """
+
+    recent: float
+    old: float
+    spend: float
+
+    @classmethod
+    def of(cls, rfm: RFM) -> RFMCuts:
+        """Measure the cut points on a base."""
+        t = rfm.table
+        since = t["T"] - t.recency
+        facts = t.aggregate(
+            recent=since.quantile(1 / 3),
+            old=since.quantile(2 / 3),
+            spend=(t.repeat_spend + t.first_amount).quantile(0.5, where=t.frequency > 0),
+        )
+        row = facts.to_pyarrow().to_pylist()[0]
+        return cls(float(row["recent"] or 0), float(row["old"] or 0), float(row["spend"] or 0))
+
+    def apply(self, rfm: RFM) -> RFM:
+        """Return the RFM table with a column `rfm_segment`."""
+        import ibis
+
+        t: Any = rfm.table
+        since, spend = t["T"] - t.recency, t.repeat_spend + t.first_amount
+
+        value = ibis.cases(
+            (t.frequency == 0, _VALUES[0]), (spend <= self.spend, _VALUES[1]), else_=_VALUES[2]
+        )
+        age = ibis.cases((since <= self.recent, _AGES[0]), (since <= self.old, _AGES[1]), else_=_AGES[2])
+        return rfm.with_columns(rfm_segment=value + ", " + age)
+
+    def sentence(self, digits: int, currency: str) -> str:
+        """Say the cut points in words."""
+        return (
+            f"Recent: last order within {self.recent:.0f} days; cooling: within {self.old:.0f}; lapsed: longer "
+            f"ago. High value: repeat buyers with more than {self.spend / 10**digits:,.2f} {currency} in all."
+        )

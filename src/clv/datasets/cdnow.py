@@ -1,0 +1,39 @@
+"""The CDNOW log: purchases of customers who first bought in the first quarter of 1997.
+
+Research data released by Fader and Hardie; converted from the files inside the `lifetimes` distribution
+(MIT). One row per order: customer_id, date, quantity, amount (USD).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HERE = Path(__file__).parent
+# In a wheel the files lie beside this module; in a checkout, in the top-level folder data/.
+_FOLDERS = (_HERE / "files", _HERE.parents[2] / "data")
+
+
+def cdnow_path(sample: bool = False) -> Path:
+    """Where the log lies, as compressed CSV."""
+    name = "cdnow_sample.csv.gz" if sample else "cdnow.csv.gz"
+    return next(folder / name for folder in _FOLDERS if (folder / name).is_file())
+
+
+def load_cdnow() -> pd.DataFrame:
+    """The whole log: 69,659 rows of 23,570 customers, to 1998-06-30."""
+    return _load(sample=False)
+
+
+def load_cdnow_sample() -> pd.DataFrame:
+    """The systematic 1/10 sample of the papers: 6,919 rows of 2,357 customers."""
+    return _load(sample=True)
+
+
+def _load(sample: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(cdnow_path(sample), dtype={"customer_id": str}, parse_dates=["date"])

@@ -1,0 +1,1 @@
+"""How parameters are learned: knows the shape of a model, never a particular one."""

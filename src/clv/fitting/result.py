@@ -1,0 +1,100 @@
+"""What a fit returns: the model, how sure it is, and a sentence on whether to trust it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from clv.models.protocols import Array
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model.
+
+    `log_likelihood` is the sum over customers in the user's unit (`unit` days for purchases, currency
+    units for spend). `covariance` is that of the parameters, NaN where the likelihood does not curve.
+    `converged` is False when the numbers must not be used; `message` says why, and what to try.
+    """
+
+    model: Any
+    log_likelihood: float
+    covariance: Array
+    converged: bool
+    boundary: tuple[str, ...]
+    message: str
+    customers: float
+    histories: int
+    evaluations: int
+    unit: float
+    method: str = "mle"
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The estimates by name, in the authors' order."""
+        return {f.name: float(getattr(self.model, f.name)) for f in dataclasses.fields(self.model)}
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard errors by name; NaN where the data do not determine the parameter."""
+        return dict(zip(self.parameters, map(float, np.sqrt(np.diag(self.covariance))), strict=True))
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2k − 2 ln L."""
+        return 2 * len(self.parameters) - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, k ln n − 2 ln L, with n customers."""
+        return len(self.parameters) * float(np.log(self.customers)) - 2 * self.log_likelihood
+
+    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
+        """Confidence intervals by name, symmetric on the log scale so that they stay positive."""
+        z = float(norm.ppf((1 + level) / 2))
+        errors = self.standard_errors
+        return {
+            name: (value * np.exp(-z * errors[name] / value), value * np.exp(z * errors[name] / value))
+            for name, value in self.parameters.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, for JSON."""
+        return {
+            "model": type(self.model).__name__,
+            "method": self.method,
+            "parameters": self.parameters,
+            "standard_errors": {k: v if np.isfinite(v) else None for k, v in self.standard_errors.items()},
+            "log_likelihood": self.log_likelihood,
+            "aic": self.aic,
+            "bic": self.bic,
+            "converged": self.converged,
+            "boundary": list(self.boundary),
+            "message": self.message,
+            "customers": self.customers,
+            "histories": self.histories,
+            "unit": self.unit,
+        }
+
+    def summary(self) -> str:
+        """A table of estimates with standard errors and 90 % intervals, and the message."""
+        head = f"{type(self.model).__name__} by {self.method}: {self.customers:,.0f} customers"
+        lines = [f"{head} ({self.histories:,} distinct histories), log-likelihood {self.log_likelihood:,.3f}"]
+        intervals = self.intervals()
+        for name, value in self.parameters.items():
+            low, high = intervals[name]
+            error = self.standard_errors[name]
+            lines.append(f"  {name:<6} {value:>12.4f}   s.e. {error:>10.4f}   90 % {low:.4f} to {high:.4f}")
+        return "\n".join([*lines, f"  {self.message}"])
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(self.summary())}</pre>"

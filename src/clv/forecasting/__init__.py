@@ -1,0 +1,1 @@
+"""What happens next, and what it is worth."""

@@ -1,0 +1,204 @@
+"""Forecasts per customer: formulas on distinct histories, joined back on the engine by integer keys."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.data.rfm import RFM, value_histories
+from clv.errors import ConfigError, FitError
+from clv.fitting.result import Fit
+from clv.forecasting.economics import Economics
+from clv.forecasting.value import new_customer_value, value_terms
+from clv.units import LIFETIME, daily_discount, horizon_days
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ("frequency", "recency", "T", "spend_days")
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Purchases and value of a base over one horizon; `clv_mean` is contribution, discounted to as_of."""
+
+    purchase: Fit
+    spend: Fit
+    rfm: RFM
+    horizon: str
+    margin: float
+    discount: float
+
+    @property
+    def days(self) -> float:
+        """Length of the horizon; infinite for the residual lifetime."""
+        return horizon_days(self.horizon, self.rfm.as_of)
+
+    @property
+    def basis(self) -> str:
+        """Population, horizon, rate and basis in words, as every table has to carry them."""
+        length = "residual lifetime" if self.horizon == LIFETIME else f"next {self.horizon}"
+        return (
+            f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, contribution at "
+            f"{self.margin:.0%} margin, discounted at {self.discount:.0%} a year, before acquisition cost"
+        )
+
+    @cached_property
+    def table(self) -> Any:
+        """The RFM table with the forecast columns, as an Ibis table on the engine of the base."""
+        import ibis
+
+        terms = ibis.memtable(self._terms())
+        joined = self.rfm.table.inner_join(terms, list(KEYS))
+        spend = joined.repeat_spend / 10.0**self.rfm.digits
+        whole = (joined.repeat_spend + joined.first_amount) / 10.0**self.rfm.digits
+        valued = joined.mutate(
+            expected_spend=joined.e0 + joined.e1 * spend,
+            clv_mean=joined.c0 + joined.c1 * spend,
+            historic_value=whole * self.margin,
+        ).drop("e0", "e1", "c0", "c1")
+        rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
+        return valued.mutate(percentile=(rank * 100).round(2)).cache()
+
+    def customers(self) -> CustomerForecast:
+        """One row per customer in the columns of the forecast table."""
+        return CustomerForecast(self)
+
+    def totals(self, by: str | None = None) -> pd.DataFrame:
+        """Sums by a segment column, or of the whole base.
+
+        Columns: customers, expected_purchases, p_purchase (mean), clv (total), clv_mean (a customer).
+        """
+        t = self.table
+        if by is not None and by not in t.columns:
+            have = ", ".join(self.rfm.segments)
+            raise ConfigError(f"C001 by must name a segment; got {by!r}. Segments here: {have}.")
+        measures = {
+            "customers": t.count(),
+            "expected_purchases": t.expected_purchases.sum(),
+            "p_purchase": t.p_purchase.mean(),
+            "clv": t.clv_mean.sum(),
+            "clv_mean": t.clv_mean.mean(),
+        }
+        grouped = t.group_by(by).aggregate(**measures).order_by(by) if by else t.aggregate(**measures)
+        frame: pd.DataFrame = grouped.execute()
+        return frame
+
+    def _terms(self) -> pd.DataFrame:
+        import pandas as pd
+
+        rows, history, spend_days = value_histories(self.rfm)
+        terms = value_terms(
+            self.purchase.model,
+            self.spend.model,
+            history,
+            spend_days,
+            t=self.days / history.unit,
+            rate=daily_discount(self.discount) * history.unit,
+            margin=self.margin,
+        )
+        if not np.all(np.isfinite(terms.c0)):
+            raise ConfigError(
+                f"C011 the undiscounted residual lifetime is infinite for {self.purchase.model}. Set discount above 0, "
+                'or a horizon such as "5y".'
+            )
+        return pd.DataFrame({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})
+
+
+@dataclass(frozen=True, eq=False)
+class CustomerForecast:
+    """The forecast table: one row per customer, on the engine until asked for."""
+
+    forecast: Forecast
+
+    @property
+    def table(self) -> Any:
+        """The columns of the contract, as an Ibis table in the order of customer_id."""
+        import ibis
+
+        forecast, t = self.forecast, self.forecast.table
+        return t.select(
+            as_of=ibis.literal(forecast.rfm.as_of),
+            customer_id=t.customer_id,
+            horizon=ibis.literal(forecast.horizon),
+            **{
+                name: t[name]
+                for name in (
+                    "p_alive",
+                    "p_purchase",
+                    "expected_purchases",
+                    "expected_spend",
+                    "clv_mean",
+                    "historic_value",
+                    "percentile",
+                    *forecast.rfm.segments,
+                )
+            },
+        ).order_by("customer_id")
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All rows as a data frame."""
+        frame: pd.DataFrame = self.table.execute()
+        return frame
+
+    def to_parquet(self, path: str) -> None:
+        """Write all rows to a Parquet file."""
+        self.table.to_parquet(path)
+
+    def to_csv(self, path: str) -> None:
+        """Write all rows to a CSV file."""
+        self.table.to_csv(path, header=True)
+
+    def _repr_html_(self) -> str:
+        frame: pd.DataFrame = self.table.limit(8).execute()
+        return f"<p>{self.forecast.basis}; first rows:</p>{frame.to_html(index=False)}"
+
+
+def forecast(
+    purchase: Fit,
+    spend: Fit,
+    rfm: RFM,
+    horizon: str = "12m",
+    *,
+    margin: float,
+    discount: float = 0.10,
+) -> Forecast:
+    """Forecast purchases and value of every customer in `rfm`.
+
+    Parameters
+    ----------
+    purchase, spend : fits of a purchase and a spend model
+    rfm : the base; the forecast starts at its as-of date
+    horizon : "12m", "39w", "90d", or "lifetime" for the residual lifetime
+    margin : contribution per unit of revenue, above 0 and at most 1
+    discount : annual rate
+
+    Raises
+    ------
+    FitError M001
+        When a fit did not converge.
+    ConfigError C002, C003, C007, C011
+    """
+    for fit in (purchase, spend):
+        if not fit.converged:
+            raise FitError(fit.message)
+    if horizon == LIFETIME:
+        Economics(margin, discount)
+    else:
+        Economics(margin, discount, horizon)
+    return Forecast(purchase, spend, rfm, horizon, margin, discount)
+
+
+def value_of_new(purchase: Fit, spend: Fit, rfm: RFM, horizon: str, *, margin: float, discount: float) -> float:
+    """Value of a just-acquired customer over a horizon, first order included, before acquisition cost."""
+    return new_customer_value(
+        purchase.model,
+        spend.model,
+        t=horizon_days(horizon, rfm.as_of) / purchase.unit,
+        rate=daily_discount(discount) * purchase.unit,
+        margin=margin,
+    )

@@ -1,0 +1,95 @@
+"""What a unit of revenue is worth to the firm: margin, discount, horizon, churn and acquisition cost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clv.errors import ConfigError
+from clv.units import DAYS_PER_YEAR, LIFETIME, horizon_days
+
+_ANY_DAY = dt.date(2026, 1, 1)
+
+
+@dataclass(frozen=True)
+class Churn:
+    """How the simple formulas learn a churn rate.
+
+    `share` of customers per `period_days`: given, or measured as those without an order for more than
+    `inactive_days`. With `aged`, only customers at least that old are counted.
+    """
+
+    sentence: str
+    period_days: float = DAYS_PER_YEAR
+    inactive_days: float = 0.0
+    aged: bool = False
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Economics:
+    """Assumptions that turn purchases into money; shares are fractions, rates annual.
+
+    Parameters
+    ----------
+    margin : contribution per unit of revenue, above 0 and at most 1
+    discount : annual rate, 0 to 1
+    horizon : such as "12m"
+    churn : "inactive:180d", "period:1y", or an annual share
+        Inactive: the share of customers without an order for more than that long, taken as a year's
+        churn. Period: the share of customers at least one period old who did not return in the last one.
+    cac : acquisition cost of a customer, one for all or by segment; None where unknown (never 0)
+
+    Raises
+    ------
+    ConfigError C002, C003, C004, C007, C009
+    """
+
+    margin: float
+    discount: float = 0.10
+    horizon: str = "12m"
+    churn: str | float = "inactive:180d"
+    cac: float | Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if not 0 < self.margin <= 1:
+            percent = f" Did you mean {self.margin / 100:g}?" if 1 < self.margin <= 100 else ""
+            wrong.append(f"C002 margin must be a share above 0 and at most 1; got {self.margin:g}.{percent}")
+        if not 0 <= self.discount <= 1:
+            percent = f" Did you mean {self.discount / 100:g}?" if 1 < self.discount <= 100 else ""
+            wrong.append(f"C003 discount must be an annual rate from 0 to 1; got {self.discount:g}.{percent}")
+        costs = self.cac.values() if isinstance(self.cac, Mapping) else [self.cac or 0.0]
+        if any(not cost >= 0 for cost in costs):
+            wrong.append(f"P002 cac must be 0 or more; got {self.cac!r}.")
+        for check in (self.churn_rule, lambda: horizon_days(self.horizon, _ANY_DAY)):
+            try:
+                check()
+            except ConfigError as error:
+                wrong += error.messages
+        if self.horizon == LIFETIME:
+            wrong.append('C007 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.')
+        if wrong:
+            raise ConfigError(*wrong)
+
+    def churn_rule(self) -> Churn:
+        """Read `churn`."""
+        if isinstance(self.churn, int | float):
+            if not 0 < self.churn <= 1:
+                raise ConfigError(f"C004 churn must be an annual share above 0 and at most 1; got {self.churn:g}.")
+            return Churn(f"{self.churn:.1%} of customers a year (given)", share=float(self.churn))
+        kind, _, length = self.churn.partition(":")
+        if kind not in ("inactive", "period") or not length:
+            raise ConfigError(
+                f'C004 churn must be "inactive:180d", "period:1y" or an annual share; got {self.churn!r}.'
+            )
+        days = horizon_days(length, _ANY_DAY)
+        if kind == "inactive":
+            return Churn(f"no order for more than {days:.0f} days, read as one year's churn", inactive_days=days)
+        sentence = f"customers at least {days:.0f} days old with no order in the last {days:.0f} days"
+        return Churn(sentence, period_days=days, inactive_days=days, aged=True)
+
+    def cac_of(self, segment: str) -> float | None:
+        """Acquisition cost in a segment, or None where it is unknown."""
+        return self.cac.get(segment) if isinstance(self.cac, Mapping) else self.cac

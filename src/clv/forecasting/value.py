@@ -1,0 +1,73 @@
+"""What a purchase model and a spend model say of each distinct history, and of a new customer.
+
+Spend enters as c0 + c1·S: under Gamma-Gamma the expected value of a purchase is linear in the
+customer's total repeat spend S, so two numbers a history serve every customer who shares it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clv.errors import FitError
+from clv.models.histories import PurchaseHistory
+from clv.models.protocols import Array, PurchaseModel, SpendModel
+
+
+@dataclass(frozen=True)
+class ValueTerms:
+    """Per history: probabilities, purchases in the horizon, and the terms of spend (e) and value (c)."""
+
+    p_alive: Array
+    p_purchase: Array
+    expected_purchases: Array
+    e0: Array
+    e1: Array
+    c0: Array
+    c1: Array
+
+
+def value_terms(
+    purchase: PurchaseModel,
+    spend: SpendModel,
+    h: PurchaseHistory,
+    spend_days: Array,
+    *,
+    t: float,
+    rate: float,
+    margin: float,
+) -> ValueTerms:
+    """Evaluate both models on distinct histories; `t` and `rate` are in the history's time unit."""
+    e0, e1 = _finite_spend(spend, spend_days)
+    discounted = purchase.discounted_purchases(h, rate, t)
+    none = purchase.purchase_pmf(h, t, 0) if np.isfinite(t) else 1 - purchase.p_alive(h)
+    return ValueTerms(
+        p_alive=purchase.p_alive(h),
+        p_purchase=1 - none,
+        expected_purchases=purchase.expected_purchases(h, t),
+        e0=e0,
+        e1=e1,
+        c0=margin * discounted * e0,
+        c1=margin * discounted * e1,
+    )
+
+
+def new_customer_value(
+    purchase: PurchaseModel, spend: SpendModel, *, t: float, rate: float, margin: float
+) -> float:
+    """Value of a just-acquired customer over (0, t], its first order included, before acquisition cost."""
+    mean, _ = _finite_spend(spend, np.zeros(1))
+    newcomer = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))
+    repeats = purchase.discounted_purchases(newcomer, rate, t)
+    return float(margin * mean[0] * (1 + repeats[0]))
+
+
+def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:
+    e0, e1 = spend.expected_spend_terms(spend_days)
+    if not np.all(np.isfinite(e0)):
+        raise FitError(
+            f"M001 {type(spend).__name__} has no finite mean spend here; got {spend}. A few very large orders "
+            "carry the fit: look for test orders or a currency mix in the input."
+        )
+    return e0, e1

@@ -1,0 +1,204 @@
+"""All that a model may see of a customer, as distinct rows with a weight.
+
+| symbol   | column           | meaning                                  | unit           |
+|----------|------------------|------------------------------------------|----------------|
+| `x`      | `frequency`      | repeat purchase days                     | count          |
+| `t_x`    | `recency`        | age at the last purchase                 | time unit      |
+| `T`      | `T` (age)        | first purchase to the as-of date         | time unit      |
+| `m`      | `spend_days`     | repeat days with positive value          | count          |
+| `S`      | `repeat_spend`   | their total value (mean: S / m)          | currency       |
+| `weight` | `customers`      | customers who share the row              | count          |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clv.errors import DataError
+from clv.models.protocols import Array, Parameter
+from clv.units import WEEK
+
+
+@dataclass(frozen=True)
+class PurchaseHistory:
+    """Repeat-purchase histories; `unit` is the number of days in one time unit.
+
+    Raises DataError D037 and following when a row cannot be a history.
+    """
+
+    x: Array
+    t_x: Array
+    T: Array
+    weight: Array = dataclasses.field(default_factory=lambda: np.ones(1))
+    unit: float = WEEK
+
+    def __post_init__(self) -> None:
+        _store(self, "x", "t_x", "T", "weight")
+        x, t_x, T = self.x, self.t_x, self.T
+        _refuse(
+            (~np.isfinite(x + t_x + T), "D046 frequency, recency and age must be finite numbers"),
+            ((x < 0) | (x != np.floor(x)), "D046 frequency must be a whole number, 0 or more"),
+            (t_x > T, "D037 recency must not exceed age (recency is age at the last purchase)"),
+            ((t_x < 0) | (T < 0), "D046 recency and age must not be negative"),
+            ((x > 0) & (t_x == 0), "D046 a repeat purchase needs a recency above 0"),
+            ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: does frequency count the first order?"),
+            (~(self.weight >= 0), "D046 weights must be 0 or more"),
+        )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return itself, so that a history built by hand can be fitted directly."""
+        return _as_kind(self, kind, by)
+
+    def typical(self) -> float:
+        """Mean age, in time units."""
+        return float(np.average(self.T, weights=self.weight)) or 1.0
+
+    def moments(self) -> dict[str, float]:
+        """Return what must be above zero for a fit to mean anything, by name."""
+        return {
+            "the number of repeat purchases": float(self.weight @ self.x),
+            "the observed time": float(self.weight @ self.T),
+        }
+
+    def rescaled(self, size: float) -> Self:
+        """Return the same histories in a time unit that is `size` times as long."""
+        return dataclasses.replace(
+            self, t_x=self.t_x / size, T=self.T / size, unit=self.unit * size
+        )
+
+    def by_x(self, f: Callable[[Array], Array], *parameters: Parameter) -> Array:
+        """Evaluate f on the distinct x and gather; directly when a parameter varies by history."""
+        return _gather(f, self._distinct_x, (self.x,), parameters)
+
+    def by_t(self, f: Callable[[Array], Array], *parameters: Parameter) -> tuple[Array, Array]:
+        """Evaluate f on the distinct times; returns f(t_x), f(T)."""
+        if _by_history(parameters):
+            return f(self.t_x), f(self.T)
+        values, inverse = self._distinct_t
+        found = f(values)
+        return found[..., inverse[: len(self)]], found[..., inverse[len(self) :]]
+
+    def by_x_T(self, f: Callable[[Array, Array], Array], *parameters: Parameter) -> Array:
+        """Evaluate f on the distinct pairs (x, T) and gather."""
+        return _gather(f, self._distinct_x_T, (self.x, self.T), parameters)
+
+    @cached_property
+    def _distinct_x(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
+        values, inverse = np.unique(self.x, return_inverse=True)
+        return (values,), inverse
+
+    @cached_property
+    def _distinct_t(self) -> tuple[Array, NDArray[np.intp]]:
+        return np.unique(np.concatenate([self.t_x, self.T]), return_inverse=True)
+
+    @cached_property
+    def _distinct_x_T(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
+        order = np.lexsort((self.T, self.x))
+        x, T = self.x[order], self.T[order]
+        new = np.concatenate([[True], (np.diff(x) != 0) | (np.diff(T) != 0)])
+        inverse = np.empty(len(self), dtype=np.intp)
+        inverse[order] = np.cumsum(new) - 1
+        return (x[new], T[new]), inverse
+
+
+@dataclass(frozen=True)
+class SpendHistory:
+    """Repeat spend: m days of positive value that add up to S; `unit` is currency units per 1.0."""
+
+    m: Array
+    S: Array
+    weight: Array = dataclasses.field(default_factory=lambda: np.ones(1))
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        _store(self, "m", "S", "weight")
+        _refuse(
+            (~np.isfinite(self.m + self.S), "D046 spend days and repeat spend must be finite numbers"),
+            (self.m < 1, "D046 a spend history needs at least one repeat day with positive value"),
+            (self.S <= 0, "D046 repeat spend must be above 0"),
+            (~(self.weight >= 0), "D046 weights must be 0 or more"),
+        )
+
+    def __len__(self) -> int:
+        return len(self.m)
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return itself, so that a history built by hand can be fitted directly."""
+        return _as_kind(self, kind, by)
+
+    def typical(self) -> float:
+        """Mean value per repeat day, in currency units."""
+        return float(self.weight @ self.S / (self.weight @ self.m))
+
+    def moments(self) -> dict[str, float]:
+        """Return what must be above zero for a fit to mean anything, by name."""
+        return {"the number of customers with repeat spend": float(self.weight.sum())}
+
+    def rescaled(self, size: float) -> Self:
+        """Return the same histories in a currency unit that is `size` times as large."""
+        return dataclasses.replace(self, S=self.S / size, unit=self.unit * size)
+
+    def by_m(self, f: Callable[[Array], Array], *parameters: Parameter) -> Array:
+        """Evaluate f on the distinct m and gather; directly when a parameter varies by history."""
+        return _gather(f, self._distinct_m, (self.m,), parameters)
+
+    @cached_property
+    def _distinct_m(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
+        values, inverse = np.unique(self.m, return_inverse=True)
+        return (values,), inverse
+
+
+def _by_history(parameters: Sequence[Parameter]) -> bool:
+    return any(np.ndim(p) > 0 and np.shape(p)[-1] != 1 for p in parameters)
+
+
+def _gather(
+    f: Callable[..., Array],
+    distinct: tuple[tuple[Array, ...], NDArray[np.intp]],
+    columns: tuple[Array, ...],
+    parameters: Sequence[Parameter],
+) -> Array:
+    if _by_history(parameters):
+        return f(*columns)
+    values, inverse = distinct
+    return f(*values)[..., inverse]
+
+
+def _store(history: PurchaseHistory | SpendHistory, *names: str) -> None:
+    """Turn the columns into float arrays of one length."""
+    columns: list[ArrayLike] = [getattr(history, name) for name in names]
+    try:
+        arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(c, dtype=float)) for c in columns))
+    except ValueError as error:
+        raise DataError(f"D046 the columns of a history must be numbers of one length; {error}.") from None
+    for name, array in zip(names, arrays, strict=True):
+        object.__setattr__(history, name, np.ascontiguousarray(array))
+
+
+def _refuse(*rules: tuple[NDArray[np.bool_], str]) -> None:
+    messages = [
+        f"{rule}; first at row {int(np.argmax(broken))} ({int(broken.sum())} rows)."
+        for broken, rule in rules
+        if broken.any()
+    ]
+    if messages:
+        raise DataError(*messages)
+
+
+def _as_kind[H](history: object, kind: type[H], by: Sequence[str]) -> H:
+    if not isinstance(history, kind) or by:
+        raise DataError(
+            f"D047 {kind.__name__} is needed{' by ' + ', '.join(by) if by else ''}; "
+            f"got a {type(history).__name__}. Pass an RFM table, or build the history this model reads."
+        )
+    return history

@@ -1,0 +1,98 @@
+"""What fitting and forecasting may ask of a model and of data: shapes, not classes to inherit from.
+
+A model is a frozen dataclass whose fields are its parameters. A parameter's type says what an
+optimiser must respect: `Positive` for a pure number, `Scale` for a number in the history's own unit
+(time or money), so that a fit can work in a unit of its own and convert back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+type Parameter = float | Array
+
+Positive = Annotated[Parameter, "positive"]
+"""A positive number without a unit."""
+
+Scale = Annotated[Parameter, "scale"]
+"""A positive number in the unit of the history: time for purchase models, money for spend models."""
+
+
+class History(Protocol):
+    """Distinct histories with the number of customers who share each."""
+
+    weight: Array
+
+    def typical(self) -> float:
+        """Return a typical size of the measured quantity, in the history's unit."""
+        ...
+
+    def rescaled(self, size: float) -> Self:
+        """Return the same histories measured in multiples of `size`."""
+        ...
+
+    def moments(self) -> dict[str, float]:
+        """Return what must be above zero for a fit to mean anything, by name."""
+        ...
+
+
+class HistorySource(Protocol):
+    """Anything that can hand over histories: an RFM table, or a history itself."""
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return the distinct histories of one kind."""
+        ...
+
+
+class Model(Protocol):
+    """What a fit needs of any model."""
+
+    History: ClassVar[type[Any]]
+
+    def __init__(self, *parameters: Parameter) -> None: ...
+
+    @classmethod
+    def start(cls, history: Any) -> Sequence[float]:
+        """Return starting values for the parameters, in order."""
+        ...
+
+    def log_likelihood(self, h: Any) -> Array:
+        """Log-likelihood of each history."""
+        ...
+
+    def score(self, h: Any) -> Array:
+        """Derivatives of the log-likelihood, (parameters, …, histories)."""
+        ...
+
+
+class PurchaseModel(Model, Protocol):
+    """A model of repeat purchases; times are in the history's unit."""
+
+    def p_alive(self, h: Any) -> Array:
+        """Probability that a customer is still active at T."""
+        ...
+
+    def expected_purchases(self, h: Any, t: float) -> Array:
+        """Purchases expected in (T, T + t]."""
+        ...
+
+    def purchase_pmf(self, h: Any, t: float, n: int) -> Array:
+        """Probability of exactly n purchases in (T, T + t]."""
+        ...
+
+    def discounted_purchases(self, h: Any, rate: float, t: float) -> Array:
+        """Purchases expected in (T, T + t], discounted to T at a continuous rate per time unit."""
+        ...
+
+
+class SpendModel(Model, Protocol):
+    """A model of the value of a purchase, linear in a customer's total repeat spend."""
+
+    def expected_spend_terms(self, x: Array) -> tuple[Array, Array]:
+        """Return (e0, e1): a customer with x spend days of total value S expects e0 + e1·S a purchase."""
+        ...

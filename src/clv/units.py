@@ -1,0 +1,61 @@
+"""Time and money units: the only place that converts them.
+
+A week has 7 days, a year 365.25; `"12m"` means calendar months. Discount rates are annual.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from calendar import monthrange
+
+from clv.errors import ConfigError
+
+DAYS_PER_YEAR = 365.25
+WEEK = 7.0
+LIFETIME = "lifetime"
+_DURATION = re.compile(r"\s*(\d+)\s*([dwmy])\s*", re.IGNORECASE)
+_DIGITS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
+
+
+def minor_digits(currency: str) -> int:
+    """Decimal places of a currency's minor unit (ISO 4217): 2 for most, 0 for JPY, 3 for KWD."""
+    return _DIGITS.get(currency.upper(), 2)
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """Return the same day `months` later, or that month's last day where it has none."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return dt.date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def horizon_end(horizon: str, start: dt.date) -> dt.date:
+    """Last day of a horizon such as `"12m"`, `"39w"`, `"90d"` or `"2y"` that begins after `start`.
+
+    Raises ConfigError C007 when the text has no number with a unit, or no length.
+    """
+    match = _DURATION.fullmatch(horizon)
+    if match is None or int(match[1]) == 0:
+        raise ConfigError(
+            f"C007 horizon must be a number with a unit; got {horizon!r}. "
+            'Write "12m" (calendar months), "39w", "90d" or "2y".'
+        )
+    number, unit = int(match[1]), match[2].lower()
+    try:
+        if unit in "my":
+            return add_months(start, number * (12 if unit == "y" else 1))
+        return start + dt.timedelta(days=number * (7 if unit == "w" else 1))
+    except (OverflowError, ValueError):
+        raise ConfigError(f"C008 horizon {horizon!r} ends after the year 9999. Shorten it.") from None
+
+
+def horizon_days(horizon: str, start: dt.date) -> float:
+    """Length of a horizon in days, counted from `start`; infinite for `"lifetime"`."""
+    return math.inf if horizon == LIFETIME else float((horizon_end(horizon, start) - start).days)
+
+
+def daily_discount(annual_rate: float) -> float:
+    """Continuous discount per day, δ = ln(1 + annual rate) / 365.25."""
+    return math.log1p(annual_rate) / DAYS_PER_YEAR
