@@ -2,66 +2,118 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clv.errors import DataError
+from clv.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EPOCH = "1970-01-01"
+ROW = "row number"  # the column that open_table adds; no user's column is lost to it
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # the years 1 to 9999, as Python's dates have them
+_DATE_TEXT = r"^\d{4}[-/]\d"
+_ZONED_TEXT = r":\d\d.*([A-Za-z]|[+-]\d\d)"
+_PARQUET = (".parquet", ".pq")
 
 
 def open_table(source: Any, timezone: str | None, beside: Any = None) -> Any:
-    """Return `source` as an Ibis table with a `row` column (from 1), strings untouched.
+    """Return `source` as an Ibis table with a `row number` column (from 1), strings untouched.
 
     `source` is a path to CSV (also .gz) or Parquet, a pandas frame, or an Ibis table. CSV columns stay
     text, so that leading zeros and odd dates survive until the contract reads them. A table opened
     `beside` another shares its connection, so that the two can be joined.
 
-    Raises DataError I001 when the file is missing or cannot be read.
+    Raises DataError I001 when there is no such source, I002 when it cannot be read.
     """
     import ibis
+    import pandas as pd
 
     if isinstance(source, ibis.Table):
-        return source.mutate(row=ibis.row_number() + 1)
-    connection = _connect(timezone) if beside is None else beside.get_backend()
-    if isinstance(source, str | Path):
-        return _read_file(connection, Path(source))
-    if not hasattr(source, "columns"):
+        return _numbered(source)
+    if not isinstance(source, str | Path | pd.DataFrame):
         raise DataError(
             f"I001 a source must be a file, a data frame or an Ibis table; got {type(source).__name__}."
         )
-    name = ibis.util.gen_name("source")
-    table = connection.create_table(name, source.reset_index(drop=True), temp=True)
-    return table.mutate(row=ibis.row_number() + 1)
+    connection = _connect(timezone) if beside is None else beside.get_backend()
+    if isinstance(source, pd.DataFrame):
+        return _numbered(connection.create_table(_new_name(), _arrow(source), temp=True))
+    return _numbered(_read_file(connection, Path(source)))
+
+
+def _numbered(table: Any) -> Any:
+    import ibis
+
+    return table.mutate(**{ROW: ibis.row_number() + 1})
+
+
+def _new_name() -> str:
+    import ibis
+
+    name: str = ibis.util.gen_name("source")
+    return name
 
 
 def _connect(timezone: str | None) -> Any:
     import ibis
 
     connection = ibis.duckdb.connect()
-    connection.raw_sql(f"SET TimeZone = '{_known_zone(timezone)}'")
+    connection.raw_sql(f"SET TimeZone = '{known_zone(timezone)}'")
     connection.raw_sql("SET enable_progress_bar = false")
     return connection
 
 
 def _read_file(connection: Any, path: Path) -> Any:
-    import ibis
-
+    """Read all of a file now, so that what is broken in it shows here."""
     if not path.is_file():
         raise DataError(f"I001 file not found: {path}. Paths in a config are relative to the config file.")
-    reader = connection.read_parquet if ".parquet" in path.suffixes else connection.read_csv
-    options = {} if ".parquet" in path.suffixes else {"all_varchar": True, "header": True}
+    if not path.stat().st_size:
+        raise DataError(f"I002 {path.name} is an empty file, without even column names. Export it again.")
+    parquet = path.suffix.lower() in _PARQUET
     try:
-        table = reader(str(path), **options)
-        return table.mutate(row=ibis.row_number() + 1)
+        if parquet:
+            table = connection.read_parquet(str(path))
+        else:
+            table = connection.read_csv(str(path), all_varchar=True, header=True)
+        return connection.create_table(_new_name(), table, temp=True)
     except Exception as error:
-        raise DataError(f"I002 {path.name} cannot be read: {str(error).splitlines()[0]}") from error
+        reason = " ".join(str(error).split("Possible")[0].split("\n\n")[0].split())
+        raise DataError(f"I002 {path.name} cannot be read: {reason}. Mend it, or export it again.") from error
 
 
-def _known_zone(timezone: str | None) -> str:
+def _arrow(frame: pd.DataFrame) -> Any:
+    """Turn a frame into an Arrow table; columns that mix types, or hold nothing, become text."""
+    import pyarrow as pa
+
+    names = [str(name) for name in frame.columns]
+    twice = [name for name, n in Counter(name.lower() for name in names).items() if n > 1]
+    if twice:
+        raise DataError(
+            f"D001 several columns are called {twice[0]!r} (capital letters make no difference); rename them."
+        )
+    if not names:
+        raise DataError("D002 the data frame has no columns. Check how it was made.")
+    columns = [_arrow_column(frame.iloc[:, i]) for i in range(len(names))]
+    return pa.Table.from_arrays(columns, names=names)
+
+
+def _arrow_column(column: pd.Series) -> Any:
+    import pyarrow as pa
+
+    try:
+        array = pa.array(column, from_pandas=True)
+    except pa.ArrowInvalid, pa.ArrowTypeError, OverflowError:
+        array = pa.array(column.map(str, na_action="ignore"), type=pa.string(), from_pandas=True)
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    return array.cast(pa.string()) if pa.types.is_null(array.type) else array
+
+
+def known_zone(timezone: str | None) -> str:
+    """Return the name of a time zone, UTC by default; ConfigError C001 when there is none of this name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    from clv.errors import ConfigError
 
     try:
         return ZoneInfo(timezone or "UTC").key
@@ -71,30 +123,60 @@ def _known_zone(timezone: str | None) -> str:
         ) from None
 
 
-def local_day(column: Any, date_format: str | None) -> Any:
-    """Whole days since 1970-01-01 of a date, timestamp or text column, in the session's zone; null if unreadable.
+def local_day(column: Any, timezone: str | None, date_format: str | None) -> Any:
+    """Whole days since 1970-01-01 in the business zone; null where there is no readable date.
 
-    Text without an offset is a local time; an offset is converted to the business zone.
+    Dates and times without an offset are local already; an offset, or a column's own zone, is converted,
+    whatever the zone of the session.
     """
     import ibis
 
-    kind = column.type()
-    if date_format is not None:
-        moment = _try_strptime(column.cast("string").strip(), date_format).cast("date")
+    kind, zone = column.type(), known_zone(timezone)
+    if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
+        day = column.cast("date")
+    elif kind.is_timestamp():
+        day = _in_zone(column, zone).cast("date")
+    elif date_format is not None:
+        day = _parsed(plain_text(column), date_format, zone).cast("date")
     elif kind.is_string():
         text = column.strip()
-        digits = text.re_search(r"^\d+$")
-        moment = ibis.ifelse(digits, ibis.null(), text).try_cast("timestamp('UTC')").cast("date")
+        text = ibis.ifelse(text.re_search(_DATE_TEXT), text, ibis.null("string"))
+        there = _in_zone(text.try_cast("timestamp('UTC')"), zone).cast("date")
+        day = ibis.ifelse(text.re_search(_ZONED_TEXT), there, text.try_cast("timestamp").cast("date"))
     else:
-        moment = column.cast("date")
-    return moment.delta(ibis.date(EPOCH), unit="day").cast("int32")
+        day = ibis.null("date")
+    days = day.delta(ibis.date(EPOCH), unit="day")
+    return ibis.ifelse(days.between(_FIRST_DAY, _LAST_DAY), days, ibis.null()).cast("int32")
 
 
-def _try_strptime(text: Any, date_format: str) -> Any:
+def plain_text(column: Any) -> Any:
+    """Trimmed text; blank becomes null, and so does NaN. A whole number in a float column reads 1, not 1.0."""
     import ibis
 
-    def parse(text, form):  # type: ignore[no-untyped-def]
-        """Parse, or null."""
+    text = column.cast("string")
+    if column.type().is_floating():
+        whole = column.try_cast("int64")
+        text = ibis.ifelse(whole.cast("float64") == column, whole.cast("string"), text)
+        text = ibis.ifelse(column.isnan(), ibis.null("string"), text)
+    return text.strip().nullif("")
 
-    signature = (("string", "string"), "timestamp")
-    return ibis.udf.scalar.builtin(parse, name="try_strptime", signature=signature)(text, date_format)
+
+def _in_zone(moment: Any, zone: str) -> Any:
+    return _builtin("timezone", ("string", "timestamp('UTC')"), "timestamp")(zone, moment)
+
+
+def _parsed(text: Any, date_format: str, zone: str) -> Any:
+    zoned = "%z" in date_format.lower()
+    kind = "timestamp('UTC')" if zoned else "timestamp"
+    moment = _builtin("try_strptime", ("string", "string"), kind)(text, date_format)
+    return _in_zone(moment, zone) if zoned else moment
+
+
+def _builtin(name: str, takes: tuple[str, str], gives: str) -> Any:
+    """A function that the engine has and Ibis does not know."""
+    import ibis
+
+    def call(one, two):  # type: ignore[no-untyped-def]
+        """Stand for the engine's function."""
+
+    return ibis.udf.scalar.builtin(call, name=name, signature=(takes, gives))

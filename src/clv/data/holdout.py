@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,10 @@ class Holdout:
     end: dt.date
     later_customers: int
     later_spend: float
+
+    def with_rfm(self, rfm: RFM) -> Holdout:
+        """The same split with further columns in its table."""
+        return dataclasses.replace(self, rfm=rfm)
 
     @property
     def days(self) -> int:

@@ -9,6 +9,7 @@ from clv.data.rfm import RFM
 
 _VALUES = ("One-time", "Repeat, lower value", "Repeat, high value")
 _AGES = ("recent", "cooling", "lapsed")
+BEHAVIOURAL = ("rfm_segment",)  # segments made of what customers did: nobody is new in one
 SEGMENT_ORDER = tuple(f"{value}, {age}" for value in reversed(_VALUES) for age in _AGES)
 
 

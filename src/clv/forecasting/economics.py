@@ -16,14 +16,14 @@ _ANY_DAY = dt.date(2026, 1, 1)
 class Churn:
     """How the simple formulas learn a churn rate.
 
-    `share` of customers per `period_days`: given, or measured as those without an order for more than
-    `inactive_days`. With `aged`, only customers at least that old are counted.
+    `share` of customers per `period_days`: given, or measured as those whose last order is more than
+    `silent_days` ago, among customers at least `minimum_age` days old.
     """
 
     sentence: str
     period_days: float = DAYS_PER_YEAR
-    inactive_days: float = 0.0
-    aged: bool = False
+    silent_days: float = 0.0
+    minimum_age: float = 0.0
     share: float | None = None
 
 
@@ -86,9 +86,9 @@ class Economics:
             )
         days = horizon_days(length, _ANY_DAY)
         if kind == "inactive":
-            return Churn(f"no order for more than {days:.0f} days, read as one year's churn", inactive_days=days)
+            return Churn(f"no order for more than {days:.0f} days, read as one year's churn", silent_days=days)
         sentence = f"customers at least {days:.0f} days old with no order in the last {days:.0f} days"
-        return Churn(sentence, period_days=days, inactive_days=days, aged=True)
+        return Churn(sentence, period_days=days, silent_days=days - 1, minimum_age=days)
 
     def cac_of(self, segment: str) -> float | None:
         """Acquisition cost in a segment, or None where it is unknown."""

@@ -73,9 +73,9 @@ def own_rate(frequency: Any, age_days: Any, spend: Any, days: Any) -> Any:
     return frequency / age_days * days * spend / (frequency + 1)
 
 
-def own_rate_with_first(frequency: Any, age_days: Any, spend: Any, days: Any) -> Any:
+def own_rate_with_first(age_days: Any, spend: Any, days: Any) -> Any:
     """Each customer's spend a day carried on; `age_days` at least `CUSTOMER_MIN_DAYS`."""
-    return spend / age_days * days + 0 * frequency
+    return spend / age_days * days
 
 
 def _positive(value: Any) -> Any:

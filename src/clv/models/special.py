@@ -52,8 +52,9 @@ def unit_nodes(count: int) -> tuple[Array, Array]:
 def beta_mean(kernel: Callable[[Array], Array], a: Parameter, b: Parameter, bend: Array) -> Array:
     """Mean over p ~ Beta(a, b) of a smooth kernel(p) that is flat where p ≪ `bend`.
 
-    256 Gauss–Legendre nodes in logit(p), over the range that holds all but e^(−40) of the density; below
-    it the kernel is flat and the incomplete beta function stands for the rest, so that a → 0 is safe.
+    256 Gauss–Legendre nodes in logit(p), over the range that holds all but e^(−40) of the density, or
+    outside which the kernel is flat: there the incomplete beta function stands for the rest, so that
+    a → 0 and b → 0 are safe.
     For a or b above about 10. The kernel gets an array with a leading axis of nodes.
     """
     a, b, bend = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (a, b, bend)))
@@ -67,5 +68,6 @@ def beta_mean(kernel: Callable[[Array], Array], a: Parameter, b: Parameter, bend
     at_centre = a * np.logaddexp(0, -centre) + b * np.logaddexp(0, centre)
     density = np.exp(a * log_p + b * log_not_p + at_centre) * weights.reshape(shape)
     middle = (density * kernel(np.exp(log_p))).sum(axis=0) / density.sum(axis=0)
-    below = betainc(a, b, expit(low))
-    return np.asarray(below * kernel(expit(low)[None])[0] + (1 - below) * middle)
+    below, above = betainc(a, b, expit(low)), betainc(b, a, expit(-high))
+    ends = below * kernel(expit(low)[None])[0] + above * kernel(expit(high)[None])[0]
+    return np.asarray(ends + (1 - below - above) * middle)

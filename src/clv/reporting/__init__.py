@@ -1,0 +1,1 @@
+"""Tables first, figures drawn from tables, then one page and one workbook."""

@@ -1,0 +1,44 @@
+"""Spend by customer age: what the average customer had brought in by each month of its life."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clv.units import DAYS_PER_YEAR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clv.data.contract import Transactions
+    from clv.data.rfm import RFM
+
+_MONTH = DAYS_PER_YEAR / 12
+_FEWEST = 100  # customers that a month of age must have been observed for
+
+
+def spend_by_age(orders: Transactions, rfm: RFM) -> pd.DataFrame:
+    """Cumulative revenue a customer by age in months; month 0 is the first order alone.
+
+    Each month's increment is the mean over customers old enough to have lived through all of it, so
+    that younger cohorts do not drag the curve down. Columns: months, customers, revenue.
+    """
+    import pandas as pd
+
+    days = orders.orders.group_by("customer", "day").aggregate(spent=orders.orders.net.sum())
+    starts = rfm.table.select("customer_id", "T")
+    joined = days.inner_join(starts, days.customer == starts.customer_id)
+    age = joined.day - (orders.as_of_day - joined["T"])
+    month = (age / _MONTH).ceil().cast("int32")
+    lived = joined.mutate(month=month).filter(lambda t: t["T"] >= t.month * _MONTH)
+    spent = lived.group_by("month").aggregate(spent=lived.spent.sum()).order_by("month").execute()
+    reached = (starts["T"] / _MONTH).floor().cast("int32")
+    alive = starts.group_by(reached=reached).aggregate(n=starts.count()).execute()
+    longest = int(alive["reached"].max())
+    by_reached = np.bincount(alive["reached"], alive["n"], minlength=longest + 1)
+    customers = by_reached[::-1].cumsum()[::-1]
+    increments = np.bincount(spent["month"], spent["spent"], minlength=longest + 1)[: longest + 1]
+    frame = pd.DataFrame({"months": np.arange(longest + 1), "customers": customers.astype(int)})
+    frame["revenue"] = np.cumsum(increments / customers) / 10.0**rfm.digits
+    return frame[frame["customers"] >= min(_FEWEST, customers[0])].reset_index(drop=True)

@@ -1,0 +1,140 @@
+"""A hold-out: each contender forecasts what the customers of a cut date spent afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.data.holdout import Holdout
+from clv.evaluation import metrics
+from clv.evaluation.inputs import formula_inputs
+from clv.fitting.fit import fit
+from clv.fitting.result import Fit
+from clv.forecasting import simple
+from clv.forecasting.customers import Forecast, forecast
+from clv.forecasting.economics import Churn, Economics
+from clv.models.bg_nbd import BGNBD
+from clv.models.gamma_gamma import GammaGamma
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MODEL = "BG/NBD + Gamma-Gamma"
+MAX_BIN = 7  # customers with this many repeat purchases or more share a bin
+
+
+@dataclass(frozen=True, eq=False)
+class HoldoutResult:
+    """How the contenders did, in revenue, on the customers known at the cut.
+
+    `contenders` is indexed by name: forecast, actual, error. `individual`, for those who forecast each
+    customer: mae, top_decile (share of actual spend), gini. `calibration` by repeat purchases at the
+    cut: customers, forecast and actual purchases a customer.
+    """
+
+    holdout: Holdout
+    purchase: Fit
+    spend: Fit
+    forecast: Forecast
+    economics: Economics
+    contenders: pd.DataFrame
+    individual: pd.DataFrame
+    calibration: pd.DataFrame
+
+    @property
+    def actual_spend(self) -> float:
+        """Revenue of the hold-out from customers known at the cut."""
+        return float(self.contenders["actual"].iloc[0])
+
+    @property
+    def model_error(self) -> float:
+        """Total error of the model, as a share of the actual."""
+        return float(self.contenders.loc[MODEL, "error"])
+
+    def by_segment(self, by: str | None) -> pd.DataFrame:
+        """Forecasts and actual revenue of each segment, or of the whole base, indexed by segment."""
+        return _totals(self.forecast, self.holdout, self.economics.churn_rule(), by)
+
+
+def evaluate_holdout(holdout: Holdout, economics: Economics) -> HoldoutResult:
+    """Fit at the cut, forecast the hold-out, and set run-rates and both formulas beside it.
+
+    Everything is revenue: margin and discount play no part. Raises FitError M001 when the calibration
+    period cannot be fitted.
+    """
+    import pandas as pd
+
+    purchase, spend = fit(BGNBD, holdout.rfm), fit(GammaGamma, holdout.rfm)
+    expected = forecast(purchase, spend, holdout.rfm, f"{holdout.days}d", margin=1.0, discount=0.0)
+    totals = _totals(expected, holdout, economics.churn_rule(), None).iloc[0]
+    actual = totals["actual"]
+    names = [name for name in totals.index if name not in ("customers", "actual")]
+    contenders = pd.DataFrame({"forecast": totals[names], "actual": actual})
+    contenders["error"] = [metrics.total_error(v, actual) for v in contenders["forecast"]]
+    individual, calibration = _per_customer(expected, holdout)
+    return HoldoutResult(
+        holdout, purchase, spend, expected, economics, contenders, individual, calibration
+    )
+
+
+def _totals(expected: Forecast, holdout: Holdout, churn: Churn, by: str | None) -> pd.DataFrame:
+    """Total revenue forecast by each contender, and the actual, a row a segment."""
+    import pandas as pd
+
+    days, t = holdout.days, expected.table
+    sums = {"model": t.clv_mean.sum(), "actual": t.actual_spend.sum() / 10.0**holdout.rfm.digits}
+    rfm = holdout.rfm.__class__(t, holdout.rfm.as_of, holdout.rfm.digits, holdout.rfm.segments)
+    i = formula_inputs(rfm, churn, days, by, **sums)
+    first = t.first_date.min().to_pyarrow().as_py()
+    calendar = max((holdout.cut - first).days, 1)
+    within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
+    return pd.DataFrame(
+        {
+            "customers": i.customers,
+            "actual": i.actual,
+            MODEL: i.model,
+            "Run-rate": simple.run_rate(i.revenue, i.exposure_days, days, i.customers),
+            "Repeat run-rate": simple.repeat_run_rate(i.repeats, i.exposure_days, i.aov, days, i.customers),
+            "Own rate": i.own_rate,
+            "Own rate with first order": i.own_rate_with_first,
+            "Calendar run-rate": simple.calendar_run_rate(i.revenue, calendar, days),
+            "Formula 1": i.customers * simple.per_customer(i.aov, within, 0.0, 1.0),
+            "Formula 2": i.customers
+            * simple.four_metric_within(i.aov, i.frequency, 1.0, i.churn, days / churn.period_days),
+        }
+    )
+
+
+def _per_customer(expected: Forecast, holdout: Holdout) -> tuple[pd.DataFrame, pd.DataFrame]:
+    import pandas as pd
+
+    t, scale = expected.table, 10.0**holdout.rfm.digits
+    spend = (t.repeat_spend + t.first_amount) / scale
+    own = simple.own_rate(t.frequency, t["T"].cast("float64").clip(lower=1), spend, holdout.days)
+    columns = t.select(
+        x=t.frequency,
+        purchases=t.expected_purchases,
+        model=t.clv_mean,
+        own=own,
+        actual=t.actual_spend / scale,
+        actual_purchases=t.actual_purchases,
+    ).to_pyarrow()
+    c: dict[str, Any] = {name: columns[name].to_numpy().astype(float) for name in columns.column_names}
+    scores = {
+        name: {
+            "mae": metrics.mean_absolute_error(values, c["actual"]),
+            "top_decile": metrics.top_share(values, c["actual"]),
+            "gini": metrics.normalised_gini(values, c["actual"]),
+        }
+        for name, values in ((MODEL, c["model"]), ("Own rate", c["own"]))
+    }
+    bins = np.minimum(c["x"], MAX_BIN).astype(int)
+    count = np.bincount(bins, minlength=MAX_BIN + 1)
+    calibration = pd.DataFrame({"customers": count})
+    with np.errstate(invalid="ignore"):
+        for name, column in (("forecast", "purchases"), ("actual", "actual_purchases")):
+            calibration[name] = np.bincount(bins, c[column], minlength=MAX_BIN + 1) / count
+    calibration.index = pd.Index([*map(str, range(MAX_BIN)), f"{MAX_BIN}+"], name="repeat purchases")
+    return pd.DataFrame(scores).T, calibration[calibration["customers"] > 0]

@@ -1,0 +1,57 @@
+"""From an RFM table to the inputs of the simple formulas, by segment, in one group-by on the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.data.rfm import RFM
+from clv.forecasting import simple
+from clv.forecasting.economics import Churn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = "All customers"
+
+
+def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, **sums: Any) -> pd.DataFrame:
+    """One row a segment, or one for the whole base, indexed by segment; money in currency units.
+
+    Columns: customers, orders (purchase days), repeats, revenue, exposure_days, aov, orders_per_customer,
+    repeat_rate (a day), frequency and churn (of the churn rule's period), own_rate and
+    own_rate_with_first (their totals over `days`), and further `sums` of columns of the table.
+    """
+    import ibis
+
+    t, scale = rfm.table, 10.0**rfm.digits
+    spend = (t.repeat_spend + ibis.ifelse(t.first_amount > 0, t.first_amount, 0)) / scale
+    age = t["T"].cast("float64")
+    counted = age >= churn.minimum_age
+    silent = counted & (age - t.recency > churn.silent_days)
+    measures = {
+        "customers": t.count(),
+        "orders": (t.frequency + 1).sum(),
+        "repeats": t.frequency.sum(),
+        "revenue": spend.sum(),
+        "exposure_days": age.sum(),
+        "counted": counted.sum(),
+        "silent": silent.sum(),
+        "own_rate": simple.own_rate(t.frequency, age.clip(lower=1), spend, days).sum(),
+        "own_rate_with_first": simple.own_rate_with_first(
+            age.clip(lower=simple.CUSTOMER_MIN_DAYS), spend, days
+        ).sum(),
+        **sums,
+    }
+    segment = t[by] if by else ibis.literal(ALL)
+    frame = t.group_by(segment=segment).aggregate(**measures).order_by("segment").execute()
+    frame = frame.set_index("segment").astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["aov"] = frame["revenue"] / frame["orders"]
+        frame["orders_per_customer"] = frame["orders"] / frame["customers"]
+        frame["repeat_rate"] = frame["repeats"] / frame["exposure_days"]
+        frame["frequency"] = frame["orders"] / frame["exposure_days"] * churn.period_days
+        measured = frame["silent"] / frame["counted"]
+        frame["churn"] = measured.where(measured > 0) if churn.share is None else churn.share
+    return frame.drop(columns=["counted", "silent"])

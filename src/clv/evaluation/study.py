@@ -1,0 +1,108 @@
+"""Every number of a report, from a checked log: what the pages, the workbook and a notebook draw on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clv.data.ageing import spend_by_age
+from clv.data.contract import Transactions
+from clv.data.holdout import split
+from clv.data.rfm import RFM
+from clv.data.segments import RFMCuts
+from clv.evaluation.backtest import HoldoutResult, evaluate_holdout
+from clv.evaluation.compare import Comparison, compare
+from clv.fitting.fit import fit
+from clv.fitting.result import Fit
+from clv.forecasting.customers import Forecast, forecast, value_of_new
+from clv.forecasting.economics import Economics
+from clv.models.bg_nbd import BGNBD
+from clv.models.gamma_gamma import GammaGamma
+from clv.units import LIFETIME
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A base, its fits and forecasts, what a hold-out says of them, and the simple formulas beside.
+
+    `new_value` is the discounted value of a just-acquired customer over the horizon, first order
+    included, before acquisition cost. `ages` is revenue a customer by age in months.
+    """
+
+    orders: Transactions
+    economics: Economics
+    rfm: RFM
+    cuts: RFMCuts
+    purchase: Fit
+    spend: Fit
+    forecast: Forecast
+    lifetime: Forecast
+    holdout: HoldoutResult | None
+    comparisons: Sequence[Comparison]
+    ages: pd.DataFrame
+    new_value: float
+
+    @property
+    def as_of(self) -> dt.date:
+        """The last day that counted."""
+        return self.rfm.as_of
+
+    @property
+    def cac(self) -> float | None:
+        """One acquisition cost for all customers, where it is given as one."""
+        return self.economics.cac if isinstance(self.economics.cac, int | float) else None
+
+
+def study(
+    orders: Transactions,
+    economics: Economics,
+    *,
+    holdout: dt.date | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Study:
+    """Run the whole path on a log: check, count, fit, hold out, forecast, compare.
+
+    `holdout` is the day that ends the calibration period of the hold-out, which runs to as_of.
+    `progress` is called with the name of each step before it begins. Raises DataError, ConfigError or
+    FitError where the path cannot go on.
+    """
+    progress("Checking the log")
+    orders.check()
+    progress("Counting customers")
+    rfm = orders.rfm()
+    cuts = RFMCuts.of(rfm)
+    rfm = cuts.apply(rfm)
+    tested = None
+    if holdout is not None:
+        progress(f"Testing the forecast on what happened after {holdout}")
+        held = split(orders, holdout)
+        held = held.with_rfm(RFMCuts.of(held.rfm).apply(held.rfm))
+        tested = evaluate_holdout(held, economics)
+    progress("Fitting purchases and spend")
+    purchase, spend = fit(BGNBD, rfm), fit(GammaGamma, rfm)
+    progress("Forecasting every customer")
+    terms = {"margin": economics.margin, "discount": economics.discount}
+    ahead = forecast(purchase, spend, rfm, economics.horizon, **terms)
+    lifetime = forecast(purchase, spend, rfm, LIFETIME, **terms)
+    progress("Comparing with the simple formulas")
+    names = ["rfm_segment", *orders.segments, "cohort"]
+    comparisons = [compare(ahead, economics, by, tested) for by in names]
+    return Study(
+        orders,
+        economics,
+        rfm,
+        cuts,
+        purchase,
+        spend,
+        ahead,
+        lifetime,
+        tested,
+        sorted(comparisons, key=lambda c: c.behavioural),
+        spend_by_age(orders, rfm),
+        value_of_new(purchase, spend, rfm, economics.horizon, **terms),
+    )

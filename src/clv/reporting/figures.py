@@ -1,0 +1,193 @@
+"""Figures: each draws one table and computes nothing. Readable in greyscale, and in light and dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.errors import ConfigError
+from clv.evaluation.backtest import MODEL
+from clv.evaluation.compare import Comparison
+from clv.reporting import tables
+from clv.reporting.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from clv.evaluation.study import Study
+
+INK = "#20262e"  # becomes the page's own text colour in HTML
+# Told apart by lightness and hatch, not by hue alone.
+STYLES: dict[str, dict[str, Any]] = {
+    "actual": {"color": "#9aa3ad", "label": "Actual"},
+    "model": {"color": "#1f5fa8", "label": "Model"},
+    "formula_1": {"color": "#e0a040", "label": "Formula 1", "hatch": "//"},
+    "formula_2": {"color": "#f3d9a4", "label": "Formula 2", "hatch": ".."},
+    "run_rate": {"color": "#c9b8d8", "label": "Run-rate", "hatch": "xx"},
+}
+
+
+def contenders(ax: Axes, table: Table) -> None:
+    """Bars of total error, one a contender; the model stands out."""
+    frame = table.frame.iloc[::-1]
+    colours = [STYLES["model"]["color"] if n == MODEL else STYLES["actual"]["color"] for n in frame["contender"]]
+    bars = ax.barh(frame["contender"], frame["error"] * 100, color=colours)
+    labels = [tables.show_value(v, "signed") for v in frame["error"]]
+    ax.bar_label(bars, labels, padding=4)
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.set_xlabel("Forecast total against actual, % (0 is perfect)")
+    ax.margins(x=0.18)
+
+
+def calibration(ax: Axes, table: Table) -> None:
+    """Pairs of bars: forecast and actual purchases, by repeat purchases before the cut."""
+    _groups(ax, list(table.frame["bin"]), {k: table.frame[c] for k, c in (("actual", "actual"), ("model", "forecast"))})
+    ax.set_xlabel("Repeat purchases before the cut")
+    ax.set_ylabel("Purchases a customer")
+
+
+def new_customers(ax: Axes, table: Table) -> None:
+    """Bars of a new customer's value by both formulas and the model, by segment."""
+    columns = {"formula_1": "formula_1_within", "formula_2": "formula_2_within", "model": "model_new"}
+    _lying_groups(ax, table, columns)
+    ax.set_xlabel("Value of a new customer, same horizon and basis")
+
+
+def holdout_segments(ax: Axes, table: Table) -> None:
+    """Bars of hold-out revenue a customer by segment: what each said, and what happened."""
+    columns = {"actual": "actual", "model": MODEL, "formula_1": "Formula 1", "formula_2": "Formula 2"}
+    _lying_groups(ax, table, columns)
+    ax.set_xlabel("Revenue a customer in the hold-out")
+
+
+def concentration(ax: Axes, table: Table) -> None:
+    """Bars of the share of value held by the top customers."""
+    bars = ax.bar(table.frame["top"], table.frame["ahead"] * 100, color=STYLES["model"]["color"], width=0.6)
+    ax.bar_label(bars, [tables.show_value(v, "share") for v in table.frame["ahead"]], padding=3)
+    ax.set_ylabel("Share of forecast value, %")
+    ax.set_ylim(0, 108)
+
+
+def ages(ax: Axes, table: Table) -> None:
+    """Lines of value over age: observed solid, model dashed on, formulas dotted."""
+    frame = table.frame
+    ax.plot(frame["months"], frame["formula_2"], color="#b98a3a", linestyle=(0, (1, 1)), label="Formula 2")
+    ax.plot(frame["months"], frame["formula_1"], color="#b98a3a", linestyle="-.", label="Formula 1")
+    ax.plot(frame["months"], frame["model"], color=STYLES["model"]["color"], linestyle="--", label="Model")
+    ax.plot(frame["months"], frame["actual"], color=INK, linewidth=2.4, label="Actual")
+    ax.set_xlabel("Months since the first order")
+    ax.set_ylabel("Value a customer so far")
+    ax.set_ylim(bottom=0)
+    ax.set_xlim(left=0)
+    ax.legend(frameon=False)
+
+
+def _groups(ax: Axes, labels: Sequence[str], series: dict[str, Any]) -> None:
+    places, width = np.arange(len(labels)), 0.8 / len(series)
+    for i, (name, values) in enumerate(series.items()):
+        ax.bar(places + (i - (len(series) - 1) / 2) * width, values, width * 0.94, edgecolor="white", **STYLES[name])
+    ax.set_xticks(places, labels)
+    ax.legend(frameon=False)
+
+
+def _lying_groups(ax: Axes, table: Table, columns: dict[str, str]) -> None:
+    """Groups of lying bars, a group a row of the table, the first on top."""
+    frame, width = table.frame, 0.8 / len(columns)
+    places = -np.arange(len(frame), dtype=float)
+    for i, (name, column) in enumerate(columns.items()):
+        offset = ((len(columns) - 1) / 2 - i) * width
+        ax.barh(places + offset, frame[column], width * 0.94, edgecolor="white", **STYLES[name])
+    ax.set_yticks(places, [str(v) for v in frame["segment"]])
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.5 / max(len(frame), 2)), ncols=4)
+
+
+_DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
+    # prefix of a table's name → (drawer, height in inches a row; 0: fixed)
+    "contenders": (contenders, 0.0),
+    "calibration": (calibration, 0.0),
+    "new_by": (new_customers, 0.62),
+    "holdout_by": (holdout_segments, 0.66),
+    "concentration": (concentration, 0.0),
+    "ages": (ages, 0.0),
+}
+
+
+def draw(table: Table) -> Figure:
+    """Draw a table as a figure of its own; the caller closes or shows it."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    drawer, per_row = next(
+        entry for prefix, entry in _DRAWERS.items() if table.name == prefix or table.name.startswith(prefix + "_")
+    )
+    height = max(2.6, per_row * len(table.frame) + 1.0) if per_row else 3.4
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, height), layout="constrained")
+        ax = figure.add_subplot()
+        ax.spines[["top", "right"]].set_visible(False)
+        drawer(ax, table)
+    return figure
+
+
+_STYLE = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "none",
+}
+
+
+def svg(table: Table) -> str:
+    """Draw a table as inline SVG: text stays text, ids are its own, ink takes the page's colour."""
+    import warnings
+
+    from matplotlib import rc_context
+
+    figure, out = draw(table), io.StringIO()
+    with rc_context({**_STYLE, "svg.hashsalt": table.name}), warnings.catch_warnings():
+        # Names in any script: the browser has the fonts, the measuring font here need not.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="', f'id="{table.name}-', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{table.name}-", text)
+    text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'class="chart"', text, count=1)
+    text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit").replace("'DejaVu Sans'", "inherit")
+    return text.replace(INK, "currentColor")
+
+
+_SHOWN: dict[str, Callable[[Study], Table]] = {
+    "contenders": tables.contenders,
+    "calibration": tables.calibration,
+    "concentration": tables.concentration,
+    "ages": tables.ages,
+}
+
+
+def show(source: Any, name: str) -> Figure:
+    """Draw one figure of the report, for a notebook.
+
+    `name` is "contenders", "calibration", "concentration" or "ages" of a study, or "clv_by_<segment>" and
+    "holdout_by_<segment>". A comparison knows "clv" alone. Raises ConfigError C001 for another name.
+    """
+    if isinstance(source, Comparison):
+        names = {"clv": lambda: tables.new_customers(source)}
+    else:
+        names = {key: (lambda make=make: make(source)) for key, make in _SHOWN.items()}
+        for c in source.comparisons:
+            names[f"clv_by_{c.by}"] = lambda c=c: tables.new_customers(c, source.orders.currency)
+            names[f"holdout_by_{c.by}"] = lambda c=c: tables.holdout_segments(source, c)
+    if name not in names:
+        raise ConfigError(f"C001 no figure {name!r}; there are {', '.join(names)}.")
+    return draw(names[name]())

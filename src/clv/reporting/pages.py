@@ -1,0 +1,321 @@
+"""The pages of the report: what each says in one sentence, by rule, and the tables it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clv.evaluation.backtest import MODEL
+from clv.evaluation.inputs import ALL
+from clv.reporting import tables
+from clv.reporting import thresholds as limits
+from clv.reporting.tables import Table, show_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clv.evaluation.study import Study
+
+
+@dataclass(frozen=True)
+class Light:
+    """A status light: good, fair or bad, with the figure behind it in words."""
+
+    name: str
+    level: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One of the three numbers of the decision page."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its finding leads, tables and charts follow; `charts` names the tables that are drawn."""
+
+    id: str
+    title: str
+    finding: str
+    tables: Sequence[Table] = ()
+    charts: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+    lights: Sequence[Light] = ()
+    headlines: Sequence[Headline] = ()
+    folded: Sequence[Table] = field(default=())
+
+
+def pages(study: Study) -> list[Page]:
+    """All pages that the study has input for, in the order of the report."""
+    makers: list[Callable[[Study], Page | None]] = [
+        decision,
+        reconciliation,
+        holdout,
+        new_customers,
+        existing_customers,
+        concentration,
+        ages,
+        assumptions,
+        method,
+    ]
+    return [page for make in makers if (page := make(study)) is not None]
+
+
+def decision(study: Study) -> Page:
+    """As-of, lights, three numbers, and what is not known."""
+    e, base = study.economics, study.forecast.totals().iloc[0]
+    money = study.orders.currency
+    lifetime = study.lifetime.totals().iloc[0]
+    headlines = [
+        Headline(
+            f"Contribution of the base, next {e.horizon}",
+            f"{base['clv']:,.0f} {money}",
+            f"{base['customers']:,.0f} existing customers, {base['clv_mean']:,.2f} each; discounted",
+        ),
+        Headline(
+            "Customer equity of the base",
+            f"{lifetime['clv']:,.0f} {money}",
+            f"residual lifetime, {lifetime['clv_mean']:,.2f} each; discounted at {e.discount:.0%} a year".replace("%", " %"),
+        ),
+        _new_customer_headline(study),
+    ]
+    saved = study.holdout
+    trust = (
+        f"On the hold-out this method was {show_value(saved.model_error, 'signed')} off in total; read the figures with "
+        "that in mind."
+        if saved
+        else "No hold-out was set, so nothing here says how far off the figures may be."
+    )
+    finding = (
+        f"The {base['customers']:,.0f} customers known on {study.as_of} are expected to bring "
+        f"{base['clv']:,.0f} {money} of contribution in the next {e.horizon}. {trust}"
+    )
+    return Page("decision", "Decision", finding, headlines=headlines, lights=lights(study), notes=unknowns(study))
+
+
+def _new_customer_headline(study: Study) -> Headline:
+    e, money, cac = study.economics, study.orders.currency, study.cac
+    note = f"first {e.horizon}, first order included; discounted"
+    if cac is None:
+        return Headline("Value of a new customer, before CAC", f"{study.new_value:,.2f} {money}", note)
+    return Headline("Value of a new customer, less CAC", f"{study.new_value - cac:,.2f} {money}", f"{note}; CAC {cac:,.2f}")
+
+
+def lights(study: Study) -> list[Light]:
+    """Data, reconciliation, fit and hold-out, by the thresholds of this folder."""
+    findings = study.orders.findings
+    warnings = sum(f.severity == "W" for f in findings)
+    frame = study.orders.reconciliation().set_index("reason")["money"]
+    used, total = frame.get("used", 0.0), frame.sum()
+    covered = used / total if total else 0.0
+    fits = (study.purchase, study.spend)
+    edge = [type(f.model).__name__ for f in fits if f.boundary or np.isnan(list(f.standard_errors.values())).any()]
+    found = [
+        Light("Data", "fair" if warnings else "good", f"{warnings} warning{'s' * (warnings != 1)}" if warnings else "no warning"),
+        Light(
+            "Reconciliation",
+            _level(1 - covered, 1 - limits.COVERAGE_GOOD, 1 - limits.COVERAGE_BAD),
+            f"{show_value(covered, 'share')} of booked money is modelled",
+        ),
+        Light("Fit", "fair" if edge else "good", f"{', '.join(edge)} at a boundary" if edge else "both models at a maximum"),
+    ]
+    if study.holdout is None:
+        return [*found, Light("Hold-out", "fair", "not tested")]
+    error = study.holdout.model_error
+    level = _level(abs(error), limits.LEVEL_GOOD, limits.LEVEL_BAD)
+    return [*found, Light("Hold-out", level, f"total {show_value(error, 'signed')} off")]
+
+
+def _level(value: float, good: float, bad: float) -> str:
+    return "good" if value <= good else "fair" if value <= bad else "bad"
+
+
+def unknowns(study: Study) -> list[str]:
+    """What a reader must not take from these figures."""
+    e, first = study.economics, study.rfm.table.first_date.min().to_pyarrow().as_py()
+    span = (study.as_of - first).days
+    notes = ["All figures are best estimates without bands; the hold-out error is the only measure of doubt here."]
+    if e.cac is None:
+        notes.append("Acquisition cost is not given (C005): no figure is net of it, and none says what to spend on it.")
+    notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
+    if study.forecast.days > span:
+        notes.append(f"The log spans {span} days, the horizon {study.forecast.days:.0f}: part of it is extrapolated.")
+    if span < 2 * 365:
+        notes.append("The log is shorter than two years, so a yearly season cannot be told from growth or decline.")
+    late = study.holdout.holdout if study.holdout else None
+    if late is not None and late.later_customers:
+        notes.append(
+            f"{late.later_customers:,} customers first bought after the cut and spent {late.later_spend:,.0f} "
+            f"{study.orders.currency}: no forecast of the base can hold that."
+        )
+    return notes
+
+
+def reconciliation(study: Study) -> Page:
+    """What became of every row."""
+    table = tables.reconciliation(study)
+    frame = table.frame.set_index("reason")
+    used, total = frame.loc["used"], frame.loc["rows in"]
+    left = total["rows"] - used["rows"]
+    finding = (
+        f"Of {total['rows']:,.0f} rows with {total['money']:,.2f} {study.orders.currency}, {used['rows']:,.0f} rows with "
+        f"{used['money']:,.2f} are used; {left:,.0f} are left out, each for a reason that is listed."
+    )
+    return Page("reconciliation", "Reconciliation", finding, [table, tables.findings(study)])
+
+
+def holdout(study: Study) -> Page | None:
+    """Contenders against what happened."""
+    if study.holdout is None:
+        return None
+    table = tables.contenders(study)
+    return Page(
+        "holdout",
+        "Hold-out",
+        verdict(study),
+        [table],
+        [table, tables.calibration(study)],
+        notes=[
+            "Each contender knew the log up to the cut only. Formulas and run-rates treat every customer alike, "
+            "so they cannot say who will buy; the mean miss alone would favour a forecast of zero.",
+        ],
+        folded=[tables.calibration(study)],
+    )
+
+
+def verdict(study: Study) -> str:
+    """The contender to use: the best level among those that rank customers about as well as the best."""
+    frame = tables.contenders(study).frame.set_index("contender")
+    able = frame[frame["gini"] >= frame["gini"].max() - limits.GINI_SLACK]
+    best = able["error"].abs().idxmin()
+    error = frame.loc[best, "error"]
+    others = ", ".join(
+        f"{name.lower()} {show_value(frame.loc[name, 'error'], 'signed')}" for name in ("Repeat run-rate", "Formula 1", "Formula 2")
+    )
+    name = "the model" if best == MODEL else best.lower()
+    caution = " Do not use it for level." if abs(error) > limits.LEVEL_BAD else ""
+    nearer = frame.index[frame["error"].abs() < abs(error)]
+    closer = (
+        f" {nearer[0]} came nearer in total ({show_value(frame.loc[nearer[0], 'error'], 'signed')}) but does not rank "
+        "customers as well."
+        if len(nearer)
+        else ""
+    )
+    return (
+        f"Use {name}: it missed the total by {show_value(error, 'signed')}, and its top tenth of customers brought "
+        f"{show_value(frame.loc[best, 'top_decile'], 'share')} of what was spent. {others[0].upper()}{others[1:]}.{closer}{caution}"
+    )
+
+
+def new_customers(study: Study) -> Page | None:
+    """CLV of a new customer against both formulas, by segment."""
+    shown = [c for c in study.comparisons if not c.behavioural]
+    made = [tables.new_customers(c, study.orders.currency) for c in shown]
+    overall = shown[0].table.loc[ALL]
+    formula, model = overall["formula_1_within"], overall["model_new"]
+    gap = model / formula - 1
+    said = (
+        "about what the model says"
+        if abs(gap) <= limits.SAME
+        else f"{'less' if gap > 0 else 'more'} than the model by {show_value(abs(gap), 'share')}"
+    )
+    spread = _spread(shown[0].table)
+    finding = (
+        f"Over {study.economics.horizon} a new customer is worth {model:,.2f} {study.orders.currency} by the model; formula 1 "
+        f"gives {formula:,.2f}, {said}, and formula 2 {overall['formula_2_within']:,.2f}.{spread}"
+    )
+    notes = [
+        "Formula 1: order value × orders within the horizon × margin. Formula 2: order value × frequency × margin × "
+        "(1 − (1 − churn)^periods) ÷ churn. Both columns and the model cover the same horizon, before acquisition cost.",
+        "A segment's model value comes from a fit of its own customers; segments under 100 customers are marked, those "
+        "under 20 merged, and where a fit of its own is not possible the fit of the whole base is used.",
+    ]
+    return Page("new-customers", "New customers", finding, made, made, notes)
+
+
+def _spread(table: pd.DataFrame) -> str:
+    segments = table.drop(index=ALL)
+    solid = segments.loc[~segments["few"].astype(bool), "model_new"]
+    if len(solid) < 2:
+        return ""
+    return (
+        f" Among the segments it runs from {solid.min():,.2f} ({solid.idxmin()}) to {solid.max():,.2f} ({solid.idxmax()})."
+    )
+
+
+def existing_customers(study: Study) -> Page:
+    """Residual value of the base by segment, and hold-out actuals beside forecasts."""
+    made = [tables.existing_customers(study, c) for c in study.comparisons]
+    held = [tables.holdout_segments(study, c) for c in study.comparisons] if study.holdout else []
+    rfm = next(c for c in study.comparisons if c.behavioural).table.drop(index=ALL)
+    top = rfm["model_existing_total"].idxmax()
+    share = rfm.loc[top, "model_existing_total"] / rfm["model_existing_total"].sum()
+    of_customers = rfm.loc[top, "customers"] / rfm["customers"].sum()
+    finding = (
+        f"‘{top}’ holds {show_value(share, 'share')} of the value of the next {study.economics.horizon} with "
+        f"{show_value(of_customers, 'share')} of the customers."
+    )
+    order = sorted(range(len(made)), key=lambda i: not study.comparisons[i].behavioural)
+    return Page(
+        "existing-customers",
+        "Existing customers",
+        finding,
+        [t for i in order for t in ([made[i], held[i]] if held else [made[i]])],
+        [held[order[0]]] if held else [],
+        notes=[study.cuts.sentence(study.orders.digits, study.orders.currency)],
+    )
+
+
+def concentration(study: Study) -> Page:
+    """How few customers hold how much of the value."""
+    table = tables.concentration(study)
+    last = table.frame.iloc[-2]
+    finding = (
+        f"The top tenth, {last['customers']:,} customers, hold {show_value(last['ahead'], 'share')} of the value expected in the "
+        f"next {study.economics.horizon}; the best tenth of the past held {show_value(last['past'], 'share')} of that."
+    )
+    return Page("concentration", "Concentration", finding, [table], [table])
+
+
+def ages(study: Study) -> Page:
+    """Value over customer age."""
+    table = tables.ages(study)
+    seen = table.frame.dropna(subset=["actual"])
+    last = seen.iloc[-1]
+    gap = last["model"] / last["actual"] - 1
+    finding = (
+        f"By month {last['months']:.0f} the average customer has brought {last['actual']:,.2f} {study.orders.currency} of "
+        f"contribution; the model's curve says {last['model']:,.2f} ({show_value(gap, 'signed')}), formula 1 "
+        f"{last['formula_1']:,.2f}."
+    )
+    return Page("ages", "Value over age", finding, charts=[table], folded=[table])
+
+
+def assumptions(study: Study) -> Page:
+    """What the numbers rest on."""
+    finding = "These choices move the figures; change them in the config and run again."
+    return Page("assumptions", "Assumptions", finding, [tables.assumptions(study)])
+
+
+def method(study: Study) -> Page:
+    """How it was computed."""
+    notes = [
+        "Purchases: BG/NBD (Fader, Hardie and Lee 2005). While active a customer buys at random at a rate of its own; "
+        "after any repeat purchase it may leave for good. A customer who bought once counts as active by assumption, "
+        "so judge it by the chance of a purchase within the horizon.",
+        "Spend: Gamma-Gamma (Fader and Hardie 2013). The value of a customer's orders varies around a mean of its own; "
+        "few orders pull the estimate towards the average of all.",
+        "Value: margin × expected purchases, discounted at each purchase's time × expected spend a purchase. Customers with the "
+        "same history share one computation; no sampling is involved.",
+        f"{study.purchase.message} {study.spend.message if study.spend.message != study.purchase.message else ''}".strip(),
+    ]
+    finding = "Two published models, fitted by maximum likelihood; every figure can be recomputed from the tables."
+    return Page("method", "Method", finding, [tables.estimates(study)], notes=notes)

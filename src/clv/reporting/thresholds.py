@@ -1,0 +1,10 @@
+"""The rules behind lights and sentences, in one place."""
+
+LEVEL_GOOD = 0.10  # absolute total error of a hold-out up to which its light is green
+LEVEL_BAD = 0.25  # above which the forecast is not to be used for level
+GINI_SLACK = 0.02  # contenders this close to the best ranking are compared by level
+COVERAGE_GOOD = 0.95  # share of the money that the model uses
+COVERAGE_BAD = 0.80
+SAME = 0.05  # formula and model this close are called equal
+TOP_SHARES = (0.01, 0.05, 0.10, 0.20)  # of customers, for concentration
+EDGE = 0.20  # share of retained value beyond five years from which the lifetime figure is called distant
