@@ -34,12 +34,12 @@ def add_months(day: dt.date, months: int) -> dt.date:
 def horizon_end(horizon: str, start: dt.date) -> dt.date:
     """Last day of a horizon such as `"12m"`, `"39w"`, `"90d"` or `"2y"` that begins after `start`.
 
-    Raises ConfigError C007 when the text has no number with a unit, or no length.
+    Raises ConfigError C006 when the text has no number with a unit, or no length.
     """
     match = _DURATION.fullmatch(horizon)
     if match is None or int(match[1]) == 0:
         raise ConfigError(
-            f"C007 horizon must be a number with a unit; got {horizon!r}. "
+            f"C006 horizon must be a number with a unit; got {horizon!r}. "
             'Write "12m" (calendar months), "39w", "90d" or "2y".'
         )
     number, unit = int(match[1]), match[2].lower()
@@ -59,3 +59,12 @@ def horizon_days(horizon: str, start: dt.date) -> float:
 def daily_discount(annual_rate: float) -> float:
     """Continuous discount per day, δ = ln(1 + annual rate) / 365.25."""
     return math.log1p(annual_rate) / DAYS_PER_YEAR
+
+
+def in_words(horizon: str) -> str:
+    """Print a horizon for people: "12 months", "1 week", "residual lifetime"."""
+    match = _DURATION.fullmatch(horizon)
+    if match is None:
+        return "residual lifetime" if horizon == LIFETIME else horizon
+    name = {"d": "day", "w": "week", "m": "month", "y": "year"}[match[2].lower()]
+    return f"{int(match[1])} {name}{'s' * (int(match[1]) != 1)}"

@@ -1,5 +1,8 @@
-"""The coded rules on input. Each row rule is a condition on typed rows and a sentence; all are measured in
-one pass over the data, and only those that hit are asked for examples."""
+"""The coded rules on input.
+
+Each row rule is a condition on typed rows and a sentence; all are measured in one pass over the data, and
+only those that hit are asked for examples.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class _RowRule:
     sentence: str  # may name rows, share, money, row, customer, date, amount
 
 
-def check_columns(columns: Sequence[str], wanted: dict[str, str]) -> list[Finding]:
+def check_columns(columns: Sequence[str], wanted: dict[str, str], where: str = "") -> list[Finding]:
     """D001: every column that an option names is present; `wanted` maps the option to the name."""
     findings = []
     for role, name in wanted.items():
@@ -47,9 +50,11 @@ def check_columns(columns: Sequence[str], wanted: dict[str, str]) -> list[Findin
             continue
         close = difflib.get_close_matches(name.lower(), [c.lower() for c in columns], 1, 0.4)
         guess = next((c for c in columns if close and c.lower() == close[0]), None)
-        hint = f' Did you mean {guess!r}? Set {role} = "{guess}".' if guess else f" Set {role} to the right one."
+        near = f'Did you mean {guess!r}? Set {role} = "{guess}".'
+        hint = near if guess else f"Set {role} to the right one."
         present = ", ".join(columns[:12]) + (", …" if len(columns) > 12 else "")
-        findings.append(Finding("D001", "F", f"Column {name!r} not found. Columns present: {present}.{hint}"))
+        message = f"Column {name!r} not found{where}. Columns present: {present}. {hint}"
+        findings.append(Finding("D001", "F", message))
     return findings
 
 
@@ -64,7 +69,7 @@ def check_empty(name: str, rows: int, as_of: Any) -> list[Finding]:
 def check_rows(orders: Transactions, rows: Any) -> list[Finding]:
     """Measure every row rule in one pass; `rows` are typed rows with reasons."""
     rules = [rule for make in _ROW_RULES if (rule := make(orders, rows)) is not None]
-    measures: dict[str, Any] = {"rows": rows.count(), "last": rows.day.max()}
+    measures: dict[str, Any] = {"rows": rows.count()}
     for rule in rules:
         measures[f"{rule.code}_rows"] = rule.condition.sum()
         measures[f"{rule.code}_money"] = rows.minor.sum(where=rule.condition)
@@ -86,7 +91,6 @@ def _finding(orders: Transactions, rows: Any, rule: _RowRule, facts: dict[str, A
         customer=first["customer"],
         date=first["date_text"],
         amount=first["amount_text"],
-        as_of=orders.as_of_date,
     )
     return Finding(rule.code, rule.severity, message, count, examples)
 
@@ -105,21 +109,25 @@ def _integer_dates(orders: Transactions, t: Any) -> _RowRule:
     return _RowRule(
         "D007",
         "F",
-        t.day.isnull() & t.date_text.re_search(r"^(19|20)\d{6}$").fill_null(False),
+        t.day.isnull() & _like_integer_date(t),
         '{rows} dates are integers like {date}, first at row {row}. Set date_format = "%Y%m%d".',
     )
 
 
 def _unreadable_dates(orders: Transactions, t: Any) -> _RowRule:
     hint = "mend them" if orders.date_format else 'mend them, or set date_format, such as "%d/%m/%Y"'
-    unread = t.day.isnull() & t.date_text.notnull() & ~t.date_text.re_search(r"^(19|20)\d{6}$").fill_null(False)
     return _RowRule(
         "D009",
         "F",
-        unread,
+        t.day.isnull() & t.date_text.notnull() & ~_like_integer_date(t),
         "{rows} of {total} dates cannot be read, first at row {row}: '{date}'. Dates are expected as "
-        f"2026-01-31; {hint}.",
+        + (orders.date_format or "2026-01-31")
+        + f"; {hint}.",
     )
+
+
+def _like_integer_date(t: Any) -> Any:
+    return t.date_text.re_search(r"^(19|20)\d{6}$").fill_null(False)
 
 
 def _no_date(orders: Transactions, t: Any) -> _RowRule:
@@ -127,17 +135,20 @@ def _no_date(orders: Transactions, t: Any) -> _RowRule:
         "D011",
         "W",
         t.date_text.isnull(),
-        "{rows} rows ({share}, {money}) have no date, first at row {row}. Left out, kept in the reconciliation.",
+        "{rows} rows ({share}, {money}) have no date, first at row {row}. Left out, kept in the "
+        "reconciliation.",
     )
 
 
-def _after_as_of(orders: Transactions, t: Any) -> _RowRule:
+def _after_as_of(orders: Transactions, t: Any) -> _RowRule | None:
+    if orders.as_of is None:
+        return None
     return _RowRule(
         "D013",
         "W",
         t.reason == "after the as-of date",
-        "{rows} rows ({share}, {money}) are dated after as_of {as_of}, first {date} at row {row}. "
-        "Not used for fitting.",
+        f"{{rows}} rows ({{share}}, {{money}}) are dated after as_of {orders.as_of_date}, first {{date}} at "
+        "row {row}. Not used for fitting.",
     )
 
 
@@ -146,19 +157,20 @@ def _unreadable_amounts(orders: Transactions, t: Any) -> _RowRule:
         "D016",
         "F",
         t.minor.isnull() & _has_amount(t),
-        "amount is not a finite number in {rows} rows, first at row {row}: '{amount}'. Mend the export; numbers are "
-        "expected as 1234.56.",
+        "amount is not a number, or too large, in {rows} rows, first at row {row}: '{amount}'. Mend the "
+        "export; numbers are expected as 1234.56.",
     )
 
 
 def _no_amount(orders: Transactions, t: Any) -> _RowRule:
     dropped = orders.missing_amount == "drop"
+    ask = 'They would count as purchases of 0. Set missing_amount = "drop" or supply them.'
     return _RowRule(
         "D018",
         "W" if dropped else "F",
         t.minor.isnull() & ~_has_amount(t),
         "{rows} rows ({share}) have no amount, first at row {row} (customer {customer}). "
-        + ("Left out." if dropped else 'They would count as purchases of 0. Set missing_amount = "drop" or supply them.'),
+        + ("Left out." if dropped else ask),
     )
 
 
@@ -173,8 +185,8 @@ def _refunds_without_policy(orders: Transactions, t: Any) -> _RowRule | None:
         "D019",
         "F",
         (t.minor < 0).fill_null(False),
-        "{rows} amounts ({share} of rows, {money}) are negative, first {amount} at row {row} (customer {customer}). "
-        'If they are refunds, set refunds = "net_to_original" (taken off their order) or "drop".',
+        "{rows} amounts ({share} of rows, {money}) are negative, first {amount} at row {row} (customer "
+        '{customer}). If they are refunds, set refunds = "net_to_original" (off their order) or "drop".',
     )
 
 
@@ -183,35 +195,45 @@ def _lost_refunds(orders: Transactions, t: Any) -> _RowRule:
         "D020",
         "W",
         t.reason == "refund without its order",
-        "{rows} refunds ({money}) match no earlier order of their customer, first {amount} at row {row} (customer "
-        "{customer}). Left out, kept in the reconciliation.",
+        "{rows} refunds ({money}) match no earlier order of their customer, first {amount} at row {row} "
+        "(customer {customer}). Left out, kept in the reconciliation.",
     )
 
 
 def _zero_orders(orders: Transactions, t: Any) -> _RowRule:
     counted = orders.zero_orders == "count"
+    effect = "as purchases without spend" if counted else "neither as purchases nor as spend"
     return _RowRule(
         "D022",
         "W",
         (t.minor == 0).fill_null(False),
         "{rows} orders have an amount of 0, first at row {row} (customer {customer}). "
-        + ("They count as purchases without spend" if counted else "They count neither as purchases nor as spend")
-        + f' (zero_orders = "{orders.zero_orders}").',
+        f'They count {effect} (zero_orders = "{orders.zero_orders}").',
     )
 
 
-def _copies(orders: Transactions, t: Any) -> _RowRule:
-    known = orders.duplicates is not None or "order_id" in orders.roles
-    said = orders.duplicates or "drop"
-    ask = 'Say what they are: duplicates = "drop" (loaded twice) or "keep" (two real orders).'
-    done = "One of each is kept." if said == "drop" else 'All are kept, as duplicates = "keep" says.'
-    return _RowRule(
-        ("D025" if "order_id" in orders.roles else "D027"),
-        ("A" if said == "drop" else "W") if known else "F",
-        t.copy > 0,
-        "{rows} rows ({share}, {money}) repeat another row exactly, first at row {row} (customer {customer}, {date}, "
-        "{amount}). " + (done if known else ask),
+def _repeated_orders(orders: Transactions, t: Any) -> _RowRule:
+    """D025: an order number makes sure that a repeated row is one order, loaded twice."""
+    return _repeated("D025", (t.copy > 0) & t.order_id.notnull(), orders.duplicates or "drop")
+
+
+def _repeated_rows(orders: Transactions, t: Any) -> _RowRule:
+    """D027: without an order number only the user knows."""
+    return _repeated("D027", (t.copy > 0) & t.order_id.isnull(), orders.duplicates)
+
+
+def _repeated(code: str, condition: Any, policy: str | None) -> _RowRule:
+    answers: dict[str | None, tuple[Severity, str]] = {
+        None: ("F", 'Say what they are: duplicates = "drop" (loaded twice) or "keep" (two real orders).'),
+        "drop": ("A", "One of each is kept."),
+        "keep": ("W", 'All are kept, as duplicates = "keep" says.'),
+    }
+    severity, answer = answers[policy]
+    sentence = (
+        "{rows} rows ({share}, {money}) repeat another row exactly, first at row {row} (customer {customer}, "
+        "{date}, {amount}). "
     )
+    return _RowRule(code, severity, condition, sentence + answer)
 
 
 _ROW_RULES: tuple[Callable[[Transactions, Any], _RowRule | None], ...] = (
@@ -225,7 +247,8 @@ _ROW_RULES: tuple[Callable[[Transactions, Any], _RowRule | None], ...] = (
     _refunds_without_policy,
     _lost_refunds,
     _zero_orders,
-    _copies,
+    _repeated_orders,
+    _repeated_rows,
 )
 
 
@@ -238,13 +261,15 @@ def check_silence(orders: Transactions, rows: Any) -> list[Finding]:
     steps = days.mutate(step=days.day - days.day.lag().over(ibis.window(order_by=days.day)))
     facts = steps.aggregate(last=steps.day.max(), longest=steps.step.max()).to_pyarrow().to_pylist()[0]
     if facts["last"] is None:
-        return [Finding("D002", "F", "no row is left to model; see the other findings for the reasons.")]
+        counts = rows.group_by("reason").aggregate(n=rows.count()).order_by("reason").to_pyarrow().to_pylist()
+        reasons = ", ".join(f"{row['n']:,} × {row['reason']}" for row in counts)
+        return [Finding("D002", "F", f"no row is left to model ({reasons}). Check the columns and as_of.")]
     silence = orders.as_of_day - facts["last"]
     allowed = max(GAP_DAYS, GAP_FACTOR * (facts["longest"] or 0), orders.allowed_gap_days)
     if silence <= allowed:
         return []
     message = (
-        f"as_of {orders.as_of_date} is {silence} days after the last order; {silence} days without a sale would make "
-        f'almost everyone look lost. Is the extract complete? Override: allow_gap = "{silence}d".'
+        f"as_of {orders.as_of_date} is {silence} days after the last order; {silence} days without a sale "
+        f'would make almost everyone look lost. Is the extract complete? Override: allow_gap = "{silence}d".'
     )
     return [Finding("D014", "F", message)]

@@ -2,7 +2,7 @@
 
 A typed row has `row` (from 1), `customer` (text), `day` (days since 1970-01-01), `minor` (amount in
 minor units), `order_id`, `refund_of`, the raw texts of date and amount, `copy` (0 for the first of
-identical rows), and one text column a segment.
+identical rows), and one text column a segment, under the name that `segment_column` gives it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clv.data.engines import local_day
+from clv.data.engines import ROW, local_day, plain_text
 
 USED = "used"
+LARGEST = 2**52  # minor units: beyond, a double has no halves left to round
+_SNAP = 1e-6  # 2.675 × 100 is 267.49999999999994 in binary, and meant as a tie
+
+
+def segment_column(name: str) -> str:
+    """Where a segment stands among typed rows, so that no name of a user's column is taken."""
+    return f"segment: {name}"
 
 
 def half_even(value: Any) -> Any:
     """Round to whole numbers, ties to even, in arithmetic that every engine has."""
     import ibis
 
-    up = (value + 0.5).floor()
-    tie = (value + 0.5) == up
-    return ibis.ifelse(tie & (up % 2 == 1), up - 1, up).cast("int64")
+    up = (value + 0.5 + _SNAP).floor()
+    tie = (value + 0.5 - up).abs() <= _SNAP
+    return ibis.ifelse(tie & (up % 2 != 0), up - 1, up).cast("int64")
 
 
 def typed(
@@ -33,55 +40,57 @@ def typed(
     order_id: str | None,
     refund_of: str | None,
     segments: Sequence[str],
+    timezone: str | None,
     date_format: str | None,
     digits: int,
 ) -> Any:
     """Return the typed rows of a raw table; what cannot be read becomes null beside its text."""
     import ibis
 
-    columns = [name for name in table.columns if name != "row"]
-    identical = ibis.window(group_by=[table[name] for name in columns], order_by=table.row)
-    text = {name: _text(table[name]) if name else ibis.null("string") for name in (order_id, refund_of)}
+    columns = [name for name in table.columns if name != ROW]
+    identical = ibis.window(group_by=[table[name] for name in columns], order_by=table[ROW])
     number = _number(table[amount])
+    usable = ibis.ifelse(number.abs() * 10**digits < LARGEST, number, ibis.null())
     return table.select(
-        row=table.row,
-        customer=_text(table[customer]),
-        day=local_day(table[date], date_format),
-        minor=half_even(ibis.ifelse(number.abs() < 9e15 / 10**digits, number, ibis.null()) * 10**digits),
-        date_text=_text(table[date]),
-        amount_text=_text(table[amount]),
-        order_id=text[order_id],
-        refund_of=text[refund_of],
+        row=table[ROW],
+        customer=plain_text(table[customer]),
+        day=local_day(table[date], timezone, date_format),
+        minor=half_even(usable * 10**digits),
+        date_text=plain_text(table[date]),
+        amount_text=plain_text(table[amount]),
+        order_id=plain_text(table[order_id]) if order_id else ibis.null("string"),
+        refund_of=plain_text(table[refund_of]) if refund_of else ibis.null("string"),
         copy=ibis.row_number().over(identical),
-        **{name: _text(table[name]).fill_null("unknown") for name in segments},
+        **{segment_column(name): plain_text(table[name]).fill_null("unknown") for name in segments},
     )
 
 
-def _text(column: Any) -> Any:
-    """Trimmed text; blank becomes null, and so does what a data frame calls NaN."""
-    if column.type().is_floating():
-        column = column.nullif(float("nan"))
-    return column.cast("string").strip().nullif("")
-
-
 def _number(column: Any) -> Any:
-    value = column.strip().try_cast("float64") if column.type().is_string() else column.cast("float64")
+    value = column.cast("float64") if column.type().is_numeric() else plain_text(column).try_cast("float64")
     return value.nullif(float("nan"))
 
 
 def with_reasons(
-    rows: Any, *, as_of: Any, guest_ids: Sequence[str], drop_copies: bool, drop_zero: bool, refunds: str | None
+    rows: Any,
+    *,
+    as_of: int,
+    guest_ids: Sequence[str],
+    duplicates: str | None,
+    drop_zero: bool,
+    refunds: str | None,
 ) -> Any:
     """Give each typed row its `reason`, and each sale its `net` amount after the refunds known at as_of."""
     import ibis
 
+    guest = rows.customer.isin(list(guest_ids)) if guest_ids else ibis.literal(False)
+    again = (rows.copy > 0) & (duplicates != "keep") & (rows.order_id.notnull() | (duplicates == "drop"))
     reason = ibis.cases(
         (rows.customer.isnull(), "no customer id"),
-        (rows.customer.isin(list(guest_ids)) if guest_ids else ibis.literal(False), "guest or placeholder id"),
+        (guest, "guest or placeholder id"),
         (rows.day.isnull(), "no date"),
         (rows.day > as_of, "after the as-of date"),
         (rows.minor.isnull(), "no amount"),
-        ((rows.copy > 0) & drop_copies, "duplicate row"),
+        (again, "duplicate row"),
         else_=USED,
     )
     rows = rows.mutate(reason=reason, net=rows.minor)
@@ -98,7 +107,10 @@ def _drop_refunds(rows: Any) -> Any:
 
 
 def _net_refunds(rows: Any) -> Any:
-    """Take each refund off its order: by `refund_of`, else the customer's latest order that covers it."""
+    """Take each refund off its order: by `refund_of`, else the customer's latest order that covers it.
+
+    Of several that fit, the one closest in amount; the place of a row in the log decides last.
+    """
     import ibis
 
     used = rows.filter(rows.reason == USED)
@@ -109,10 +121,10 @@ def _net_refunds(rows: Any) -> Any:
     pairs = pairs.mutate(named=named).filter(
         (pairs.day <= pairs.refund_day) & (named | (pairs.worth + pairs.minor >= 0))
     )
-    best = ibis.window(
-        group_by="row", order_by=[ibis.desc("named"), ibis.desc("day"), ibis.desc("sale")]
-    )
-    links = pairs.mutate(place=ibis.row_number().over(best)).filter(lambda t: t.place == 0)
+    keeps = (pairs.worth + pairs.minor).abs()
+    closest = [pairs.named.desc(), pairs.day.desc(), keeps, pairs.order_id, pairs.sale]
+    place = ibis.row_number().over(ibis.window(group_by=pairs.row, order_by=closest))
+    links = pairs.mutate(place=place).filter(lambda t: t.place == 0)
     refunded = links.group_by("sale").aggregate(back=links.minor.sum(), worth=links.worth.max())
     refunded = refunded.mutate(kept=refunded.worth + refunded.back)
     of_refund = links.join(refunded.select("sale", "kept"), "sale").select(linked="row", order_keeps="kept")

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data import checks
-from clv.data.cleaning import USED, typed, with_reasons
-from clv.data.engines import open_table
+from clv.data.cleaning import USED, segment_column, typed, with_reasons
+from clv.data.engines import ROW, open_table, plain_text
+from clv.data.rfm import RESERVED, RFM
 from clv.errors import ConfigError, DataError
 from clv.units import horizon_days, minor_digits
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from clv.data.rfm import RFM
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -37,13 +36,13 @@ class Transactions:
     order_id, refund_of : column names, optional
         Taken when columns of these names are present.
     segments : column names
-        Attributes of a customer, read at the first order, or from `customers`.
+        Attributes of a customer, read at the first order (the first row of its day), or from `customers`.
     customers : source, optional
         One row per customer, with the same customer column and further segment columns.
     as_of : date or "YYYY-MM-DD", optional
         The last day that counts; by default the last date in the data.
     timezone : name, optional
-        The business zone in which a timestamp's day is cut.
+        The business zone in which the day of a timestamp with an offset is cut; by default UTC.
     date_format : strptime format, optional
     currency : ISO 4217
     refunds : "net_to_original" or "drop"; required when there are negative amounts
@@ -95,11 +94,17 @@ class Transactions:
                 close = difflib.get_close_matches(str(value), words, 1)
                 hint = f' Did you mean "{close[0]}"?' if close else ""
                 wrong.append(f"C001 {name} must be one of {', '.join(words)}; got {value!r}.{hint}")
-        if isinstance(self.as_of, str):
-            try:
-                object.__setattr__(self, "as_of", dt.date.fromisoformat(self.as_of))
-            except ValueError:
-                wrong.append(f'C001 as_of must be a date such as "2026-09-30"; got {self.as_of!r}.')
+        for name in ("segments", "guest_ids"):
+            value = getattr(self, name)
+            values = (value,) if isinstance(value, str) else value
+            object.__setattr__(self, name, tuple(dict.fromkeys(str(v).strip() for v in values)))
+        taken = [name for name in self.segments if name.lower() in RESERVED]
+        if taken:
+            wrong.append(f"C001 {taken[0]!r} is a column of the RFM table; rename this segment.")
+        try:
+            object.__setattr__(self, "as_of", None if self.as_of is None else as_date(self.as_of, "as_of"))
+        except ConfigError as error:
+            wrong += error.messages
         if wrong:
             raise ConfigError(*wrong)
 
@@ -114,14 +119,14 @@ class Transactions:
         found = checks.check_empty(self._name, int(self._raw.count().to_pyarrow().as_py()), self.as_of)
         if found:
             return found
-        if self.as_of is None and self._last_day is None:
-            return checks.check_rows(self, self._with_reasons(0))
-        if self.as_of is None:
+        dated = self.as_of is not None or self._last_day is not None
+        if self.as_of is None and dated:
             note = f"as_of was taken from the data: {self.as_of_date}, the last day with a row."
             found.append(checks.Finding("D045", "W", note))
-        found += checks.check_rows(self, self.rows)
+        rows = self.rows if dated else self._with_reasons(0)
+        found += checks.check_rows(self, rows)
         if not any(f.severity == "F" for f in found):
-            found += checks.check_silence(self, self.rows)
+            found += checks.check_silence(self, rows)
         return sorted(found, key=lambda finding: finding.code)
 
     def check(self) -> None:
@@ -132,8 +137,9 @@ class Transactions:
 
     def reconciliation(self) -> pd.DataFrame:
         """Rows and money in = used + left out by reason: columns reason, rows, money; 'used' first."""
-        sums = self.rows.group_by("reason").aggregate(rows=self.rows.count(), money=self.rows.minor.sum())
-        frame = sums.execute().fillna({"money": 0})
+        money = self.rows.minor.sum().fill_null(0).cast("int64")
+        sums = self.rows.group_by("reason").aggregate(rows=self.rows.count(), money=money)
+        frame: pd.DataFrame = sums.to_pyarrow().to_pandas()
         frame["money"] = frame["money"] / 10**self.digits
         frame["last"] = frame["reason"] != USED
         frame = frame.sort_values(["last", "rows", "reason"], ascending=[True, False, True])
@@ -143,24 +149,22 @@ class Transactions:
 
     @property
     def orders(self) -> Any:
-        """The sales in use: row, customer, day, net (minor units), segments; an Ibis table."""
+        """The sales in use: row, customer, day, net (minor units), and a column a segment; an Ibis table."""
         used = self.rows.filter((self.rows.reason == USED) & (self.rows.minor >= 0))
-        return used.select("row", "customer", "day", "net", *self._own_segments)
+        return used.select("row", "customer", "day", "net", *map(segment_column, self.own_segments))
 
     def rfm(self) -> RFM:
         """Check, clean, and count: one row per customer, kept on the engine."""
-        from clv.data.rfm import RFM
-
         self.check()
         return RFM.from_orders(self)
 
-    def until(self, cut: dt.date) -> Transactions:
-        """The same log as it was known at the end of `cut`; it shares the typed rows."""
+    def until(self, cut: dt.date | str) -> Transactions:
+        """Return the same log as it was known at the end of `cut`; it shares the typed rows."""
         _ = self._typed
         earlier = copy.copy(self)
         for name in ("rows", "findings", "as_of_day"):
             earlier.__dict__.pop(name, None)
-        object.__setattr__(earlier, "as_of", cut)
+        object.__setattr__(earlier, "as_of", as_date(cut, "cut"))
         return earlier
 
     @property
@@ -203,14 +207,22 @@ class Transactions:
 
     @cached_property
     def customer_segments(self) -> Any:
-        """The customers table's segment columns as text beside `customer`, or None."""
-        names = [name for name in self.segments if name not in self._own_segments]
+        """The segments that come from the customers table: customer_id and a column each, or None.
+
+        Of a customer with several rows, the first value in the order of the alphabet.
+        """
+        names = [name for name in self.segments if name not in self.own_segments]
         if self.customers is None or not names:
             return None
         table = self._customers_table
-        text = {n: table[n].cast("string").strip().nullif("").fill_null("unknown") for n in names}
-        rows = table.select(customer=table[self.customer].cast("string").strip(), **text)
-        return rows.group_by("customer").aggregate(**{n: rows[n].min() for n in names})
+        text = {segment_column(n): plain_text(table[n]) for n in names}
+        rows = table.select(customer_id=plain_text(table[self.customer]), **text)
+        return rows.group_by("customer_id").aggregate(**{n: rows[n].min() for n in text})
+
+    @property
+    def own_segments(self) -> list[str]:
+        """The segments that are columns of the log itself."""
+        return [name for name in self.segments if name in self._raw.columns]
 
     @cached_property
     def rows(self) -> Any:
@@ -222,7 +234,7 @@ class Transactions:
             self._typed,
             as_of=as_of,
             guest_ids=self.guest_ids,
-            drop_copies=self.duplicates == "drop" or (self.duplicates is None and "order_id" in self.roles),
+            duplicates=self.duplicates,
             drop_zero=self.zero_orders == "drop",
             refunds=self.refunds,
         )
@@ -238,6 +250,8 @@ class Transactions:
     @cached_property
     def _typed(self) -> Any:
         roles = self.roles
+        if self._column_findings:
+            raise DataError(*(str(finding) for finding in self._column_findings))
         return typed(
             self._raw,
             customer=roles["customer"],
@@ -245,7 +259,8 @@ class Transactions:
             amount=roles["amount"],
             order_id=roles.get("order_id"),
             refund_of=roles.get("refund_of"),
-            segments=self._own_segments,
+            segments=self.own_segments,
+            timezone=self.timezone,
             date_format=self.date_format,
             digits=self.digits,
         ).cache()
@@ -256,21 +271,30 @@ class Transactions:
         return last
 
     @property
-    def _own_segments(self) -> list[str]:
-        return [name for name in self.segments if name in self._raw.columns]
-
-    @property
     def _name(self) -> str:
         return Path(self.source).name if isinstance(self.source, str | Path) else "The table"
 
     @cached_property
     def _column_findings(self) -> list[checks.Finding]:
-        columns = [name for name in self._raw.columns if name != "row"]
-        further = list(self._customers_table.columns) if self.customers is not None else []
+        columns = [name for name in self._raw.columns if name != ROW]
         found = checks.check_columns(columns, self.roles)
+        further: list[str] = []
         if self.customers is not None:
-            found += checks.check_columns(further, {"customer": self.customer})
+            further = [name for name in self._customers_table.columns if name != ROW]
+            found += checks.check_columns(further, {"customer": self.customer}, " in the customers table")
         found += checks.check_columns(
             columns + further, {f"segments[{i}]": name for i, name in enumerate(self.segments)}
         )
         return found
+
+
+def as_date(value: dt.date | str, name: str) -> dt.date:
+    """Return a day given as a date, a timestamp or "YYYY-MM-DD"; ConfigError C001 for anything else."""
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f'C001 {name} must be a date such as "2026-09-30"; got {value!r}.') from None

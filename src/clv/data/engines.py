@@ -79,7 +79,7 @@ def _read_file(connection: Any, path: Path) -> Any:
             table = connection.read_csv(str(path), all_varchar=True, header=True)
         return connection.create_table(_new_name(), table, temp=True)
     except Exception as error:
-        reason = " ".join(str(error).split("Possible")[0].split("\n\n")[0].split())
+        reason = " ".join(str(error).split("Possible")[0].split())[:300].rstrip(". ")
         raise DataError(f"I002 {path.name} cannot be read: {reason}. Mend it, or export it again.") from error
 
 
@@ -104,7 +104,7 @@ def _arrow_column(column: pd.Series) -> Any:
 
     try:
         array = pa.array(column, from_pandas=True)
-    except pa.ArrowInvalid, pa.ArrowTypeError, OverflowError:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         array = pa.array(column.map(str, na_action="ignore"), type=pa.string(), from_pandas=True)
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
@@ -150,7 +150,7 @@ def local_day(column: Any, timezone: str | None, date_format: str | None) -> Any
 
 
 def plain_text(column: Any) -> Any:
-    """Trimmed text; blank becomes null, and so does NaN. A whole number in a float column reads 1, not 1.0."""
+    """Trimmed text; blank and NaN become null. A whole number in a float column reads 1, not 1.0."""
     import ibis
 
     text = column.cast("string")
@@ -173,7 +173,7 @@ def _parsed(text: Any, date_format: str, zone: str) -> Any:
 
 
 def _builtin(name: str, takes: tuple[str, str], gives: str) -> Any:
-    """A function that the engine has and Ibis does not know."""
+    """Name a function that the engine has and Ibis does not know."""
     import ibis
 
     def call(one, two):  # type: ignore[no-untyped-def]

@@ -30,7 +30,7 @@ class Holdout:
     later_spend: float
 
     def with_rfm(self, rfm: RFM) -> Holdout:
-        """The same split with further columns in its table."""
+        """Return the same split with further columns in its table."""
         return dataclasses.replace(self, rfm=rfm)
 
     @property
@@ -39,28 +39,33 @@ class Holdout:
         return (self.end - self.cut).days
 
 
-def split(orders: Transactions, cut: dt.date) -> Holdout:
+def split(orders: Transactions, cut: dt.date | str) -> Holdout:
     """Split a log at the end of the day `cut`; the hold-out runs to the log's as-of date.
 
     Raises ConfigError C007 when the hold-out, or the calibration period, would be empty.
     """
     import ibis
 
+    from clv.data.contract import as_date
+
+    cut, rows = as_date(cut, "cut"), orders.orders
     if cut >= orders.as_of_date:
         raise ConfigError(f"C007 holdout leaves no data: it is cut at {cut}, as_of is {orders.as_of_date}.")
-    base = orders.until(cut).rfm()
-    rows = orders.orders
-    after = rows.filter(rows.day > orders.until(cut).as_of_day)
+    known = orders.until(cut)
+    if not known.orders.count().to_pyarrow().as_py():
+        raise ConfigError(
+            f"C007 holdout leaves no data to learn from: no order in use is dated {cut} or before."
+        )
+    base = known.rfm()
+    after = rows.filter(rows.day > known.as_of_day)
     days = after.group_by("customer", "day").aggregate(spent=after.net.sum())
-    actual = days.group_by("customer").aggregate(
+    actual = days.group_by(customer_id="customer").aggregate(
         actual_purchases=days.count(),
         actual_spend=ibis.ifelse(days.spent > 0, days.spent, 0).sum().cast("int64"),
     )
-    known = base.table.left_join(actual, base.table.customer_id == actual.customer).drop("customer")
-    known = known.mutate(
-        actual_purchases=known.actual_purchases.fill_null(0), actual_spend=known.actual_spend.fill_null(0)
-    )
-    new = actual.anti_join(base.table, actual.customer == base.table.customer_id)
+    table = base.table.left_join(actual, "customer_id").drop("customer_id_right")
+    table = table.fill_null({"actual_purchases": 0, "actual_spend": 0})
+    new = actual.anti_join(base.table, "customer_id")
     later: dict[str, Any] = new.aggregate(n=new.count(), s=new.actual_spend.sum()).to_pyarrow().to_pylist()[0]
-    rfm = RFM(known.cache(), base.as_of, base.digits, base.segments, base.unit)
+    rfm = RFM(table.cache(), base.as_of, base.digits, base.segments, base.unit)
     return Holdout(rfm, cut, orders.as_of_date, int(later["n"]), (later["s"] or 0) / 10**base.digits)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.data.cleaning import segment_column
 from clv.data.engines import EPOCH
 from clv.errors import DataError
 from clv.models.histories import PurchaseHistory, SpendHistory
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
     from clv.data.contract import Transactions
 
+_COLUMNS = (
+    "customer_id frequency recency T spend_days repeat_spend first_amount monetary_value orders first_date "
+    "last_date cohort rfm_segment actual_purchases actual_spend"
+)
+RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 COHORT_MONTHS = 12  # cohorts are months when first orders span at most this many, else quarters
 
 
@@ -45,10 +51,10 @@ class RFM:
         table = _count(orders)
         outside = orders.customer_segments
         if outside is not None:
-            own = [n for n in names if n not in outside.columns]
-            joined = table.left_join(outside, table.customer_id == outside.customer)
-            further = {n: joined[n].fill_null("unknown") for n in names if n not in own}
-            table = joined.mutate(**further).drop("customer")
+            table = table.left_join(outside, "customer_id").drop("customer_id_right")
+        where = {name: segment_column(name) for name in names}
+        counted = [name for name in table.columns if name not in where.values()]
+        table = table.select(*counted, **{n: table[c].fill_null("unknown") for n, c in where.items()})
         return cls(table.cache(), orders.as_of_date, orders.digits, ("cohort", *names))
 
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
@@ -57,7 +63,9 @@ class RFM:
         Raises DataError D047 for a kind of history that this table cannot give.
         """
         if by or kind not in _KINDS:
-            raise DataError(f"D047 an RFM table gives purchase and spend histories; got {kind.__name__}, by={by!r}.")
+            raise DataError(
+                f"D047 an RFM table gives purchase and spend histories; got {kind.__name__}, by={by!r}."
+            )
         return _KINDS[kind](self)  # type: ignore[return-value]
 
     def grouped(self, keys: Sequence[str], **measures: Any) -> dict[str, Any]:
@@ -97,7 +105,7 @@ def _count(orders: Transactions) -> Any:
     """Two group-bys: customer and day, then customer. Only positive repeat days are spend days."""
     import ibis
 
-    rows, names = orders.orders, list(orders._own_segments)
+    rows, names = orders.orders, [segment_column(name) for name in orders.own_segments]
     days = rows.group_by("customer", "day").aggregate(
         spent=rows.net.sum(), orders=rows.count(), **{n: rows[n].argmin(rows.row) for n in names}
     )
@@ -171,7 +179,7 @@ _KINDS: dict[type, Callable[[RFM], PurchaseHistory | SpendHistory]] = {
 
 
 def value_histories(rfm: RFM) -> tuple[dict[str, Any], PurchaseHistory, Any]:
-    """What a forecast needs of the base: key columns, their purchase history, and spend days.
+    """Return what a forecast needs of the base: key columns, their purchase history, and spend days.
 
     Keys are (frequency, recency, T, spend_days), all int32, so that results join back exactly.
     """

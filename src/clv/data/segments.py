@@ -54,6 +54,7 @@ class RFMCuts:
     def sentence(self, digits: int, currency: str) -> str:
         """Say the cut points in words."""
         return (
-            f"Recent: last order within {self.recent:.0f} days; cooling: within {self.old:.0f}; lapsed: longer "
-            f"ago. High value: repeat buyers with more than {self.spend / 10**digits:,.2f} {currency} in all."
+            f"Recent: last order within {self.recent:.0f} days; cooling: within {self.old:.0f}; lapsed: "
+            f"longer ago. High value: repeat buyers with more "
+            f"than {self.spend / 10**digits:,.2f} {currency} in all."
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clv.datasets.cdnow import cdnow_path, load_cdnow, load_cdnow_sample
+from clv.datasets.files import example_path
 
 if TYPE_CHECKING:
     from clv.datasets.shop import Shop
 
-__all__ = ["cdnow_path", "load_cdnow", "load_cdnow_sample", "load_shop"]
+__all__ = ["cdnow_path", "example_path", "load_cdnow", "load_cdnow_sample", "load_shop"]
 
 
 def load_shop() -> Shop:

@@ -6,21 +6,19 @@ Research data released by Fader and Hardie; converted from the files inside the 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+from clv.datasets.files import find
 
-_HERE = Path(__file__).parent
-# In a wheel the files lie beside this module; in a checkout, in the top-level folder data/.
-_FOLDERS = (_HERE / "files", _HERE.parents[2] / "data")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
 
 
 def cdnow_path(sample: bool = False) -> Path:
     """Where the log lies, as compressed CSV."""
-    name = "cdnow_sample.csv.gz" if sample else "cdnow.csv.gz"
-    return next(folder / name for folder in _FOLDERS if (folder / name).is_file())
+    return find("data", "cdnow_sample.csv.gz" if sample else "cdnow.csv.gz")
 
 
 def load_cdnow() -> pd.DataFrame:

@@ -14,7 +14,7 @@ from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
 from clv.forecasting.value import new_customer_value, value_terms
-from clv.units import LIFETIME, daily_discount, horizon_days
+from clv.units import LIFETIME, daily_discount, horizon_days, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class Forecast:
     @property
     def basis(self) -> str:
         """Population, horizon, rate and basis in words, as every table has to carry them."""
-        length = "residual lifetime" if self.horizon == LIFETIME else f"next {self.horizon}"
+        length = in_words(self.horizon) if self.horizon == LIFETIME else f"next {in_words(self.horizon)}"
         return (
             f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, contribution at "
             f"{self.margin:.0%} margin, discounted at {self.discount:.0%} a year, before acquisition cost"
@@ -64,9 +64,9 @@ class Forecast:
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
         return valued.mutate(percentile=(rank * 100).round(2)).cache()
 
-    def customers(self) -> CustomerForecast:
-        """One row per customer in the columns of the forecast table."""
-        return CustomerForecast(self)
+    def customers(self, run_id: str | None = None) -> CustomerForecast:
+        """One row per customer in the columns of the forecast table, with a run id where there is one."""
+        return CustomerForecast(self, run_id)
 
     def totals(self, by: str | None = None) -> pd.DataFrame:
         """Sums by a segment column, or of the whole base.
@@ -114,6 +114,7 @@ class CustomerForecast:
     """The forecast table: one row per customer, on the engine until asked for."""
 
     forecast: Forecast
+    run_id: str | None = None
 
     @property
     def table(self) -> Any:
@@ -123,6 +124,7 @@ class CustomerForecast:
         forecast, t = self.forecast, self.forecast.table
         return t.select(
             as_of=ibis.literal(forecast.rfm.as_of),
+            **({"run_id": ibis.literal(self.run_id)} if self.run_id else {}),
             customer_id=t.customer_id,
             horizon=ibis.literal(forecast.horizon),
             **{
@@ -181,7 +183,7 @@ def forecast(
     ------
     FitError M001
         When a fit did not converge.
-    ConfigError C002, C003, C007, C011
+    ConfigError C002, C003, C006, C011
     """
     for fit in (purchase, spend):
         if not fit.converged:

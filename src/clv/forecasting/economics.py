@@ -43,7 +43,7 @@ class Economics:
 
     Raises
     ------
-    ConfigError C002, C003, C004, C007, C009
+    ConfigError C002, C003, C004, C006, P002
     """
 
     margin: float
@@ -69,7 +69,7 @@ class Economics:
             except ConfigError as error:
                 wrong += error.messages
         if self.horizon == LIFETIME:
-            wrong.append('C007 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.')
+            wrong.append('C006 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.')
         if wrong:
             raise ConfigError(*wrong)
 

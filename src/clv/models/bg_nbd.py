@@ -14,7 +14,7 @@ from scipy.special import betainc, expit, gammaln, hyp2f1
 
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Parameter, Positive, Scale
-from clv.models.special import beta_mean, digamma_rise, log_rising, unit_nodes
+from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, unit_nodes
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class BGNBD:
     def log_likelihood(self, h: PurchaseHistory) -> Array:
         """Log-likelihood of each history, (…, histories). [FHL05] eq. 6, summed in logs."""
         r, alpha, a, b = self._fields()
-        log_tx, log_T = h.by_t(lambda t: np.log(alpha + t), alpha)
+        past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
         counts = h.by_x(
             lambda x: log_rising(r, x) + log_rising(b, x) - log_rising(a + b, x), r, a, b
         )
-        joint = np.logaddexp(0, self._log_odds(h, log_tx, log_T))
-        return counts + r * np.log(alpha) - (r + h.x) * log_T + joint
+        joint = np.logaddexp(0, self._log_odds(h, past_tx, past_T))
+        return counts - h.x * np.log(alpha) - (r + h.x) * past_T + joint
 
     def score(self, h: PurchaseHistory) -> Array:
-        """Derivatives of the log-likelihood in (r, alpha, a, b), (4, …, histories)."""
+        """Return the derivatives of the log-likelihood in (r, alpha, a, b), (4, …, histories)."""
         r, alpha, a, b = self._fields()
-        log_tx, log_T = h.by_t(lambda t: np.log(alpha + t), alpha)
-        odds = self._log_odds(h, log_tx, log_T)
+        past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
+        odds = self._log_odds(h, past_tx, past_T)
         alive, lost, R = expit(-odds), expit(odds), r + h.x
         total = h.by_x(lambda x: digamma_rise(a + b, x), a, b)
         parts = (
-            h.by_x(lambda x: digamma_rise(r, x), r) + np.log(alpha) - log_T + lost * (log_T - log_tx),
-            r / alpha - R * (alive * np.exp(-log_T) + lost * np.exp(-log_tx)),
+            h.by_x(lambda x: digamma_rise(r, x), r) - alive * past_T - lost * past_tx,
+            -(h.x + R * (alive * np.expm1(-past_T) + lost * np.expm1(-past_tx))) / alpha,
             lost / a - total,
             h.by_x(lambda x: digamma_rise(b, x), b) - total - lost / (b + np.maximum(h.x, 1) - 1),
         )
@@ -67,14 +67,14 @@ class BGNBD:
 
     def p_alive(self, h: PurchaseHistory) -> Array:
         """Probability of still being active at T, (…, histories); 1 for one-time buyers by assumption."""
-        log_tx, log_T = h.by_t(lambda t: np.log(self.alpha + t), self.alpha)
-        return np.asarray(expit(-self._log_odds(h, log_tx, log_T)))
+        past_tx, past_T = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
+        return np.asarray(expit(-self._log_odds(h, past_tx, past_T)))
 
     def expected_purchases(self, h: PurchaseHistory, t: float) -> Array:
         """Purchases expected in (T, T + t] given the history, (…, histories). [FHL05] eq. 10.
 
-        Euler-transformed, with quadrature over p where the series is not safe: the paper's form
-        overflows for x > 150 and has a pole at a = 1.
+        Euler-transformed, with quadrature over p where that is not safe: the paper's form overflows for
+        x > 150 and has a pole at a = 1.
         """
         return self.p_alive(h) * h.by_x_T(
             lambda x, T: self._if_alive(x, T, t), *self._fields()
@@ -102,7 +102,7 @@ class BGNBD:
         """Purchases expected in (T, T + t], discounted at a continuous `rate` per time unit.
 
         t may be infinite (the residual lifetime); without a discount that is infinite where a ≤ 1. The
-        purchase rate of the living is integrated over log time on 64 nodes.
+        purchase rate of the living is integrated over log time.
         """
         if rate == 0:
             return self.expected_purchases(h, t)
@@ -130,15 +130,18 @@ class BGNBD:
     def _fields(self) -> tuple[Parameter, Parameter, Parameter, Parameter]:
         return self.r, self.alpha, self.a, self.b
 
-    def _log_odds(self, h: PurchaseHistory, log_tx: Array, log_T: Array) -> Array:
-        """Log odds of having left after the last purchase; −∞ for one-time buyers."""
+    def _log_odds(self, h: PurchaseHistory, past_tx: Array, past_T: Array) -> Array:
+        """Log odds of having left after the last purchase; −∞ for one-time buyers.
+
+        `past` is log(1 + time/alpha): differences of log(alpha + time) are lost when alpha is large.
+        """
         with np.errstate(divide="ignore"):
             base = h.by_x(
                 lambda x: np.where(x > 0, np.log(self.a / (self.b + np.maximum(x, 1) - 1)), -np.inf),
                 self.a,
                 self.b,
             )
-        return base + (self.r + h.x) * (log_T - log_tx)
+        return base + (self.r + h.x) * (past_T - past_tx)
 
     def _if_alive(self, x: Array, T: Array, t: float) -> Array:
         """E[X(T, T + t]] of a customer who is alive at T, on distinct pairs (x, T)."""
@@ -146,40 +149,56 @@ class BGNBD:
         if np.isinf(t):
             a = np.asarray(a, dtype=float)
             return np.where(a > 1, (a + b + x - 1) / np.where(a > 1, a - 1, 1.0), np.inf)
-        log_ratio, c = np.log1p(t / (self.alpha + T)), a + b + x - 1
-        # The closed form divides by a − 1 and by c, and its 2F1 overflows for large a or b.
-        closed = (np.abs(a - np.asarray(1)) > _NEAR_ONE) & (c > 0.01) & (np.maximum(a, b) <= _HOMOGENEOUS)
+        w, c = t / (self.alpha + T), a + b + x - 1
         with np.errstate(all="ignore"):
-            far = hyp2f1(c - x - r, a - 1, c, -np.expm1(-log_ratio))
-            series = c / (a - 1) * (1 - np.exp((1 - a) * log_ratio) * far)
-        if np.all(closed):
-            return np.asarray(series)
-        return np.where(closed, series, self._discounted_if_alive(x, T, 0.0, t))
+            far = hyp2f1(c - x - r, a - 1, c, w / (1 + w))
+            lost = 1 - np.exp((1 - a) * np.log1p(w)) * far
+            series = np.asarray(c / (a - 1) * lost)
+        # The closed form cancels near a = 1 and t = 0, and its 2F1 overflows for large a or b.
+        safe = (np.abs(lost) > _CANCELS) & (c > 0.01) & np.isfinite(series)
+        safe &= np.maximum(a, b) <= _HOMOGENEOUS
+        if not np.all(safe):
+            columns = np.broadcast_arrays(r + x, w, a, b + x, series)
+            hard = ~np.broadcast_to(safe, series.shape)
+            series[hard] = in_blocks(_mean_purchases, 1024, *(v[hard] for v in columns[:4]))
+        return series
 
     def _discounted_if_alive(self, x: Array, T: Array, rate: float, t: float) -> Array:
-        """∫ e^(−rate·τ) dE(τ) over (0, t] for a customer who is alive at T, on distinct pairs (x, T).
-
-        In v = log(1 + τ/(alpha + T)) the purchase rate is R·e^((1−a)v)·2F1(a+b−r−1, a; a+b+x; 1−e^(−v)):
-        no pole at a = 1, none at a + b < 1.
-        """
-        r, alpha, a, b = (np.asarray(p)[..., None] for p in self._fields())
-        x, A = np.asarray(x)[..., None], alpha + np.asarray(T)[..., None]
-        nodes, weights = unit_nodes(64)
-        end = np.log1p(min(t, _NEGLIGIBLE / rate if rate > 0 else np.inf) / A)
-        v = end * nodes
-        R, z = r + x, -np.expm1(-v)
-        with np.errstate(all="ignore"):
-            series = np.exp(-a * v) * hyp2f1(a + b - r - 1, a, a + b + x, z)
-        large = np.maximum(a, b) > _HOMOGENEOUS
-        if np.any(large):
-            w = np.expm1(v)
-            mixed = beta_mean(lambda p: np.exp(-(R + 1) * np.log1p(p * w)), a, b + x, 1 / ((R + 1) * w))
-            series = np.where(large, mixed, series)
-        discount = np.exp(-rate * A * np.expm1(v))
-        return np.asarray((R * np.exp(v) * series * discount * weights).sum(axis=-1) * end[..., 0])
+        """∫ e^(−rate·τ) dE(τ) over (0, t] for a customer who is alive at T, on distinct pairs (x, T)."""
+        r, alpha, a, b = self._fields()
+        return in_blocks(
+            lambda r, A, a, b, x: _discounted_mean(r, A, a, b, x, rate, t), 256, r, alpha + T, a, b, x
+        )
 
 
-_NEAR_ONE = 1e-4  # |a − 1| below which 1 − 2F1 has lost too many digits
+def _mean_purchases(R: Array, w: Array, a: Array, B: Array) -> Array:
+    """Purchases of a customer alive, averaged over p: E[(1 − (1 + p·w)^(−R))/p], w = t/(alpha + T)."""
+    bend = 1 / np.maximum(R * w, 1e-300)
+    return beta_mean(lambda p: -np.expm1(-R * np.log1p(p * w)) / p, a, B, bend)
+
+
+def _discounted_mean(r: Array, A: Array, a: Array, b: Array, x: Array, rate: float, t: float) -> Array:
+    """Integrate the discounted purchase rate of a customer alive over w = τ/(alpha + T).
+
+    The rate is R·(1 + w)^(−a)·2F1(a+b−r−1, a; a+b+x; w/(1+w)): no pole at a = 1, none at a + b < 1. It
+    bends about w = 1/(1 + R·E[p]), so the nodes are even in the log of time in units of that.
+    """
+    R, B = r + x, b + x
+    bend = 1 / (1 + R * a / (a + B))
+    end = np.log1p(min(t, _NEGLIGIBLE / rate) / (A * bend))
+    nodes, weights = (v[:, None] for v in unit_nodes(64))
+    w = bend * np.expm1(end * nodes)
+    with np.errstate(all="ignore"):
+        series = np.exp(-a * np.log1p(w)) * hyp2f1(a + b - r - 1, a, a + B, w / (1 + w))
+    hard = (np.maximum(a, b) > _HOMOGENEOUS) | ~np.isfinite(series).all(axis=0)
+    if hard.any():
+        R1, v = R[hard] + 1, w[:, hard]
+        series[:, hard] = beta_mean(lambda p: np.exp(-R1 * np.log1p(p * v)), a[hard], B[hard], 1 / (R1 * v))
+    density = R * series * np.exp(-rate * A * w) * (w + bend)
+    return np.asarray((density * weights).sum(axis=0) * end)
+
+
+_CANCELS = 1e-3  # a difference from 1 below which the closed form has lost too many digits
 _HOMOGENEOUS = 50.0  # a or b above which dropout hardly differs, or hardly happens, and 2F1 overflows
 _NEGLIGIBLE = 40.0  # e^(−40) of a purchase is left out of a discounted lifetime
 _NEWCOMER = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))

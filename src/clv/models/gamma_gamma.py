@@ -43,7 +43,7 @@ class GammaGamma:
         return -np.log(h.S) - beta - q * np.log1p(h.S / gamma) - p * h.m * np.log1p(gamma / h.S)
 
     def score(self, h: SpendHistory) -> Array:
-        """Derivatives of the log-likelihood in (p, q, gamma), (3, …, histories)."""
+        """Return the derivatives of the log-likelihood in (p, q, gamma), (3, …, histories)."""
         p, q, gamma = self.p, self.q, self.gamma
         parts = (
             h.m * (h.by_m(lambda m: digamma_rise(p * m, q), p, q) - np.log1p(gamma / h.S)),

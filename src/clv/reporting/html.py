@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clv.reporting.figures import svg
 from clv.reporting.pages import Page
 from clv.reporting.tables import Table
+from clv.units import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,12 @@ def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str
     environment.filters["chart"] = svg
     environment.filters["alt"] = alt_text
     return environment.get_template("report.html").render(
-        name=name, study=study, pages=pages, manifest=manifest, currency=study.orders.currency
+        name=name,
+        study=study,
+        pages=pages,
+        manifest=manifest,
+        currency=study.orders.currency,
+        horizon=in_words(study.economics.horizon),
     )
 
 

@@ -13,6 +13,7 @@ from clv.evaluation.inputs import ALL
 from clv.reporting import tables
 from clv.reporting import thresholds as limits
 from clv.reporting.tables import Table, show_value
+from clv.units import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def pages(study: Study) -> list[Page]:
         decision,
         reconciliation,
         holdout,
-        new_customers,
+        formulas,
         existing_customers,
         concentration,
         ages,
@@ -76,7 +77,7 @@ def decision(study: Study) -> Page:
     lifetime = study.lifetime.totals().iloc[0]
     headlines = [
         Headline(
-            f"Contribution of the base, next {e.horizon}",
+            f"Contribution of the base, next {in_words(e.horizon)}",
             f"{base['clv']:,.0f} {money}",
             f"{base['customers']:,.0f} existing customers, {base['clv_mean']:,.2f} each; discounted",
         ),
@@ -96,14 +97,14 @@ def decision(study: Study) -> Page:
     )
     finding = (
         f"The {base['customers']:,.0f} customers known on {study.as_of} are expected to bring "
-        f"{base['clv']:,.0f} {money} of contribution in the next {e.horizon}. {trust}"
+        f"{base['clv']:,.0f} {money} of contribution in the next {in_words(e.horizon)}. {trust}"
     )
     return Page("decision", "Decision", finding, headlines=headlines, lights=lights(study), notes=unknowns(study))
 
 
 def _new_customer_headline(study: Study) -> Headline:
     e, money, cac = study.economics, study.orders.currency, study.cac
-    note = f"first {e.horizon}, first order included; discounted"
+    note = f"first {in_words(e.horizon)}, first order included; discounted"
     if cac is None:
         return Headline("Value of a new customer, before CAC", f"{study.new_value:,.2f} {money}", note)
     return Headline("Value of a new customer, less CAC", f"{study.new_value - cac:,.2f} {money}", f"{note}; CAC {cac:,.2f}")
@@ -161,7 +162,7 @@ def unknowns(study: Study) -> list[str]:
 
 def reconciliation(study: Study) -> Page:
     """What became of every row."""
-    table = tables.reconciliation(study)
+    table = tables.reconciliation(study.orders)
     frame = table.frame.set_index("reason")
     used, total = frame.loc["used"], frame.loc["rows in"]
     left = total["rows"] - used["rows"]
@@ -215,30 +216,44 @@ def verdict(study: Study) -> str:
     )
 
 
-def new_customers(study: Study) -> Page | None:
-    """CLV of a new customer against both formulas, by segment."""
+def formulas(study: Study) -> Page:
+    """CLV of a new customer against both formulas by segment, and hold-out actuals beside."""
     shown = [c for c in study.comparisons if not c.behavioural]
     made = [tables.new_customers(c, study.orders.currency) for c in shown]
+    held = [tables.holdout_segments(study, c) for c in shown] if study.holdout else []
     overall = shown[0].table.loc[ALL]
     formula, model = overall["formula_1_within"], overall["model_new"]
     gap = model / formula - 1
     said = (
-        "about what the model says"
+        "about the same"
         if abs(gap) <= limits.SAME
-        else f"{'less' if gap > 0 else 'more'} than the model by {show_value(abs(gap), 'share')}"
+        else f"{show_value(abs(gap), 'share')} {'less' if gap > 0 else 'more'} than the model"
     )
-    spread = _spread(shown[0].table)
     finding = (
-        f"Over {study.economics.horizon} a new customer is worth {model:,.2f} {study.orders.currency} by the model; formula 1 "
-        f"gives {formula:,.2f}, {said}, and formula 2 {overall['formula_2_within']:,.2f}.{spread}"
+        f"Over {in_words(study.economics.horizon)} a new customer is worth {model:,.2f} {study.orders.currency} by the "
+        f"model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives {overall['formula_2_within']:,.2f}."
+        f"{_spread(shown[0].table)}{_base_error(study)}"
     )
     notes = [
         "Formula 1: order value × orders within the horizon × margin. Formula 2: order value × frequency × margin × "
         "(1 − (1 − churn)^periods) ÷ churn. Both columns and the model cover the same horizon, before acquisition cost.",
         "A segment's model value comes from a fit of its own customers; segments under 100 customers are marked, those "
         "under 20 merged, and where a fit of its own is not possible the fit of the whole base is used.",
+        "In the hold-out each formula's value is charged for every existing customer, which is how it is often used.",
     ]
-    return Page("new-customers", "New customers", finding, made, made, notes)
+    first = [made[0], *held[:1]]
+    return Page("formulas", "Against the formulas", finding, first, first, notes, folded=[*made[1:], *held[1:]])
+
+
+def _base_error(study: Study) -> str:
+    """What the same formula said of the existing base in the hold-out."""
+    if study.holdout is None:
+        return ""
+    error = study.holdout.contenders["error"]
+    return (
+        f" Charged for every existing customer, formula 1 was {show_value(error['Formula 1'], 'signed')} off in the "
+        f"hold-out, the model {show_value(error[MODEL], 'signed')}."
+    )
 
 
 def _spread(table: pd.DataFrame) -> str:
@@ -253,25 +268,19 @@ def _spread(table: pd.DataFrame) -> str:
 
 def existing_customers(study: Study) -> Page:
     """Residual value of the base by segment, and hold-out actuals beside forecasts."""
-    made = [tables.existing_customers(study, c) for c in study.comparisons]
-    held = [tables.holdout_segments(study, c) for c in study.comparisons] if study.holdout else []
+    ordered = sorted(study.comparisons, key=lambda c: not c.behavioural)
+    made = [tables.existing_customers(study, c) for c in ordered]
+    held = [tables.holdout_segments(study, ordered[0])] if study.holdout else []
     rfm = next(c for c in study.comparisons if c.behavioural).table.drop(index=ALL)
     top = rfm["model_existing_total"].idxmax()
     share = rfm.loc[top, "model_existing_total"] / rfm["model_existing_total"].sum()
     of_customers = rfm.loc[top, "customers"] / rfm["customers"].sum()
     finding = (
-        f"‘{top}’ holds {show_value(share, 'share')} of the value of the next {study.economics.horizon} with "
+        f"‘{top}’ holds {show_value(share, 'share')} of the value of the next {in_words(study.economics.horizon)} with "
         f"{show_value(of_customers, 'share')} of the customers."
     )
-    order = sorted(range(len(made)), key=lambda i: not study.comparisons[i].behavioural)
-    return Page(
-        "existing-customers",
-        "Existing customers",
-        finding,
-        [t for i in order for t in ([made[i], held[i]] if held else [made[i]])],
-        [held[order[0]]] if held else [],
-        notes=[study.cuts.sentence(study.orders.digits, study.orders.currency)],
-    )
+    notes = [study.cuts.sentence(study.orders.digits, study.orders.currency)]
+    return Page("existing", "Existing customers", finding, [made[0], *held], held, notes, folded=made[1:])
 
 
 def concentration(study: Study) -> Page:
@@ -280,7 +289,7 @@ def concentration(study: Study) -> Page:
     last = table.frame.iloc[-2]
     finding = (
         f"The top tenth, {last['customers']:,} customers, hold {show_value(last['ahead'], 'share')} of the value expected in the "
-        f"next {study.economics.horizon}; the best tenth of the past held {show_value(last['past'], 'share')} of that."
+        f"next {in_words(study.economics.horizon)}; the best tenth of the past held {show_value(last['past'], 'share')} of that."
     )
     return Page("concentration", "Concentration", finding, [table], [table])
 

@@ -18,11 +18,22 @@ from clv.errors import ConfigError
 from clv.forecasting import simple
 from clv.forecasting.customers import value_of_new
 from clv.reporting.thresholds import TOP_SHARES
+from clv.units import horizon_end, in_words
 
 if TYPE_CHECKING:
+    from clv.data.contract import Transactions
     from clv.evaluation.study import Study
 
-type Kind = Literal["text", "count", "money", "share", "signed", "number", "ratio"]
+type Kind = Literal["text", "count", "money", "exact", "share", "signed", "number", "ratio"]
+FORMATS: dict[Kind, str] = {
+    "count": ",.0f",
+    "money": ",.2f",
+    "exact": ",.2f",
+    "share": ".1%",
+    "signed": "+.1%",
+    "number": ",.3f",
+    "ratio": ".2f",
+}
 
 
 @dataclass(frozen=True)
@@ -60,14 +71,13 @@ def show_value(value: object, kind: Kind) -> str:
         return "–"
     if np.isinf(number):
         return "∞"
-    formats = {"count": ",.0f", "money": ",.2f", "share": ".1%", "signed": "+.1%", "number": ",.3f", "ratio": ".2f"}
-    digits = ",.0f" if kind == "money" and abs(number) >= 10_000 else formats[kind]
+    digits = ",.0f" if kind == "money" and abs(number) >= 10_000 else FORMATS[kind]
     return format(number, digits).replace("%", " %").replace("-", "−")
 
 
-def reconciliation(study: Study) -> Table:
+def reconciliation(orders: Transactions) -> Table:
     """Rows and money in = used + left out by reason."""
-    frame = study.orders.reconciliation()
+    frame = orders.reconciliation()
     total = pd.DataFrame({"reason": ["rows in"], "rows": [frame["rows"].sum()], "money": [frame["money"].sum()]})
     frame = pd.concat([frame, total], ignore_index=True)
     frame["share"] = frame["rows"] / frame["rows"].iloc[-1]
@@ -78,10 +88,10 @@ def reconciliation(study: Study) -> Table:
             Column("reason", "What became of it", "text"),
             Column("rows", "Rows", "count"),
             Column("share", "Share of rows", "share"),
-            Column("money", f"Money ({study.orders.currency})", "money"),
+            Column("money", f"Money ({orders.currency})", "exact"),
         ),
         frame,
-        f"All rows of the input, as of {study.as_of}; booked amounts, refunds negative.",
+        f"All rows of the input, as of {orders.as_of_date}; booked amounts, refunds negative.",
         total=True,
     )
 
@@ -161,7 +171,7 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
     ]
     e = comparison.economics
     basis = (
-        f"Per newly acquired customer, first order included, {e.horizon} from the first order, contribution at "
+        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first order, contribution at "
         f"{e.margin:.0%} margin{' in ' + money if money else ''}, before acquisition cost and undiscounted unless a "
         f"column says otherwise; as of {comparison.as_of}. Churn: {e.churn_rule().sentence}."
     )
@@ -181,7 +191,7 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
     ]
     e = comparison.economics
     basis = (
-        f"Existing customers, next {e.horizon} after {study.as_of}, contribution at {e.margin:.0%} margin in "
+        f"Existing customers, next {in_words(e.horizon)} after {study.as_of}, contribution at {e.margin:.0%} margin in "
         f"{study.orders.currency}; the model discounted at {e.discount:.0%} a year, acquisition cost sunk."
     )
     title = f"What existing customers are worth, by {comparison.by.replace('_', ' ')}"
@@ -235,7 +245,7 @@ def concentration(study: Study) -> Table:
         (
             Column("top", "Customers", "text"),
             Column("customers", "How many", "count"),
-            Column("ahead", f"Of the next {study.economics.horizon}", "share"),
+            Column("ahead", f"Of the next {in_words(study.economics.horizon)}", "share"),
             Column("past", "Of the past", "share"),
         ),
         pd.DataFrame(rows),
@@ -286,7 +296,7 @@ def assumptions(study: Study) -> Table:
     cac = "not given: nothing after acquisition cost is shown" if e.cac is None else f"{e.cac}"
     rows = [
         ("As-of date", f"{study.as_of}, the end of that day"),
-        ("Horizon", f"{e.horizon} (calendar months), and the residual lifetime"),
+        ("Horizon", f"{in_words(e.horizon)} to {horizon_end(e.horizon, study.as_of)}, and the residual lifetime"),
         ("Margin", f"{e.margin:.1%} of revenue, the same for every customer"),
         ("Discount rate", f"{e.discount:.1%} a year; a year has 365.25 days"),
         ("Acquisition cost", cac),

@@ -1,0 +1,67 @@
+"""A run: config → study → run folder with report, workbook, tables, fits and manifest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clv.evaluation.study import Study, study
+from clv.jobs import manifest as manifests
+from clv.jobs.config import Config
+from clv.jobs.runs import new_id, run_folder, slug
+from clv.reporting import html, workbook
+from clv.reporting.pages import pages
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, its numbers and its manifest."""
+
+    folder: Path
+    study: Study
+    manifest: dict[str, Any]
+
+
+def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> Run:
+    """Run a config to the end, or raise and leave nothing behind.
+
+    Writes report.html, report.xlsx, forecast.parquet and .csv, rfm.parquet, model.json and run.json.
+    """
+    started, clock, run_id = dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), time.perf_counter(), new_id()
+    found = study(
+        config.transactions(),
+        config.assumptions(),
+        holdout=config.holdout.cut if config.holdout else None,
+        progress=progress,
+    )
+    parent = config.resolve(config.report.folder) / slug(config.report.name)
+    progress("Writing the report")
+    with run_folder(parent, found.as_of, run_id) as folder:
+        _write(config, found, run_id, folder)
+        made = manifests.manifest(config, found, run_id, started, time.perf_counter() - clock)
+        made["outputs"] = {path.name: manifests.sha256(path) for path in sorted(folder.iterdir())}
+        manifests.write_json(folder / "run.json", made)
+    return Run(parent / f"{found.as_of}_{run_id}", found, made)
+
+
+def _write(config: Config, found: Study, run_id: str, folder: Path) -> None:
+    shown = pages(found)
+    notes = {
+        "Run": run_id,
+        "Made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC by clv {manifests.clv.__version__}",
+        "Input": config.input.path,
+        "SHA-256": manifests.sha256(config.resolve(config.input.path))[:16],
+    }
+    text = html.render(found, config.report.name, shown, notes)
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    workbook.write(found, shown, config.report.name, folder / "report.xlsx")
+    customers = found.forecast.customers(run_id)
+    customers.to_parquet(str(folder / "forecast.parquet"))
+    customers.to_csv(str(folder / "forecast.csv"))
+    found.rfm.to_parquet(str(folder / "rfm.parquet"))
+    fits = {"purchase": found.purchase.to_dict(), "spend": found.spend.to_dict()}
+    manifests.write_json(folder / "model.json", {"schema": 1, "as_of": str(found.as_of), **fits})
