@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clv.errors import OutputError as OutputError
     from clv.evaluation.backtest import evaluate_holdout as evaluate_holdout
     from clv.evaluation.compare import compare as compare
+    from clv.evaluation.study import study as study
     from clv.fitting.fit import fit as fit
     from clv.forecasting.customers import forecast as forecast
     from clv.forecasting.economics import Economics as Economics
@@ -57,8 +58,9 @@ _HOMES = {
     "forecast": "clv.forecasting.customers",
     "show": "clv.reporting.figures",
     "split": "clv.data.holdout",
+    "study": "clv.evaluation.study",
 }
-__all__ = ["__version__", "datasets", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", "datasets", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -41,4 +41,5 @@ def spend_by_age(orders: Transactions, rfm: RFM) -> pd.DataFrame:
     increments = np.bincount(spent["month"], spent["spent"], minlength=longest + 1)[: longest + 1]
     frame = pd.DataFrame({"months": np.arange(longest + 1), "customers": customers.astype(int)})
     frame["revenue"] = np.cumsum(increments / customers) / 10.0**rfm.digits
-    return frame[frame["customers"] >= min(_FEWEST, customers[0])].reset_index(drop=True)
+    enough = frame["customers"] >= min(_FEWEST, customers[0])
+    return frame[enough].reset_index(drop=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EPOCH = "1970-01-01"
-ROW = "row number"  # the column that open_table adds; no user's column is lost to it
+ROW = "clv: row number"  # the column that open_table adds: a name that nobody has
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # the years 1 to 9999, as Python's dates have them
 _DATE_TEXT = r"^\d{4}[-/]\d"
 _ZONED_TEXT = r":\d\d.*([A-Za-z]|[+-]\d\d)"
@@ -20,7 +20,7 @@ _PARQUET = (".parquet", ".pq")
 
 
 def open_table(source: Any, timezone: str | None, beside: Any = None) -> Any:
-    """Return `source` as an Ibis table with a `row number` column (from 1), strings untouched.
+    """Return `source` as an Ibis table with a column `ROW` (from 1), strings untouched.
 
     `source` is a path to CSV (also .gz) or Parquet, a pandas frame, or an Ibis table. CSV columns stay
     text, so that leading zeros and odd dates survive until the contract reads them. A table opened
@@ -61,7 +61,6 @@ def _connect(timezone: str | None) -> Any:
 
     connection = ibis.duckdb.connect()
     connection.raw_sql(f"SET TimeZone = '{known_zone(timezone)}'")
-    connection.raw_sql("SET enable_progress_bar = false")
     return connection
 
 

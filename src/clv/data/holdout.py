@@ -63,7 +63,7 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
         actual_purchases=days.count(),
         actual_spend=ibis.ifelse(days.spent > 0, days.spent, 0).sum().cast("int64"),
     )
-    table = base.table.left_join(actual, "customer_id").drop("customer_id_right")
+    table = base.table.left_join(actual, "customer_id", rname="actual: {name}").drop("actual: customer_id")
     table = table.fill_null({"actual_purchases": 0, "actual_spend": 0})
     new = actual.anti_join(base.table, "customer_id")
     later: dict[str, Any] = new.aggregate(n=new.count(), s=new.actual_spend.sum()).to_pyarrow().to_pylist()[0]

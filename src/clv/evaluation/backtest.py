@@ -51,7 +51,7 @@ class HoldoutResult:
     @property
     def model_error(self) -> float:
         """Total error of the model, as a share of the actual."""
-        return float(self.contenders.loc[MODEL, "error"])
+        return float(self.contenders["error"][MODEL])
 
     def by_segment(self, by: str | None) -> pd.DataFrame:
         """Forecasts and actual revenue of each segment, or of the whole base, indexed by segment."""
@@ -74,9 +74,7 @@ def evaluate_holdout(holdout: Holdout, economics: Economics) -> HoldoutResult:
     contenders = pd.DataFrame({"forecast": totals[names], "actual": actual})
     contenders["error"] = [metrics.total_error(v, actual) for v in contenders["forecast"]]
     individual, calibration = _per_customer(expected, holdout)
-    return HoldoutResult(
-        holdout, purchase, spend, expected, economics, contenders, individual, calibration
-    )
+    return HoldoutResult(holdout, purchase, spend, expected, economics, contenders, individual, calibration)
 
 
 def _totals(expected: Forecast, holdout: Holdout, churn: Churn, by: str | None) -> pd.DataFrame:

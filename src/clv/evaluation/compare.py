@@ -61,7 +61,10 @@ class Comparison:
 
 
 def compare(
-    forecast: Forecast, economics: Economics | None = None, by: str = "cohort", holdout: HoldoutResult | None = None
+    forecast: Forecast,
+    economics: Economics | None = None,
+    by: str = "cohort",
+    holdout: HoldoutResult | None = None,
 ) -> Comparison:
     """Set the model's value of new and existing customers beside both simple formulas.
 
@@ -95,7 +98,8 @@ def compare(
     if holdout is not None:
         table = table.join(_actuals(holdout, by))
     basis = (
-        f"By {by.replace('_', ' ')}, as of {forecast.rfm.as_of}; contribution at {economics.margin:.0%} margin over "
+        f"By {by.replace('_', ' ')}, as of {forecast.rfm.as_of}; contribution at {economics.margin:.0%} "
+        f"margin over "
         f"{economics.horizon}; churn: {economics.churn_rule().sentence}."
     )
     return Comparison(by, table, economics, forecast.rfm.as_of, basis)
@@ -135,7 +139,9 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
     t = forecast.table
     rfm = RFM(t, forecast.rfm.as_of, forecast.rfm.digits, forecast.rfm.segments)
     sums = {"model_existing_total": t.clv_mean.sum()}
-    i = pd.concat([formula_inputs(rfm, rule, days, by, **sums), formula_inputs(rfm, rule, days, None, **sums)])
+    i = pd.concat(
+        [formula_inputs(rfm, rule, days, by, **sums), formula_inputs(rfm, rule, days, None, **sums)]
+    )
     cac = pd.Series([economics.cac_of(str(s)) for s in i.index], index=i.index, dtype=float)
     margin = economics.margin
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
@@ -173,7 +179,8 @@ def _days(forecast: Forecast, economics: Economics) -> float:
     """Days in the comparison's horizon; it has to be the forecast's."""
     if economics.horizon != forecast.horizon:
         raise ConfigError(
-            f"C010 the forecast runs {forecast.horizon}, economics.horizon is {economics.horizon}; they must be one."
+            f"C010 the forecast runs {forecast.horizon}, economics.horizon is {economics.horizon}; they "
+            f"must be one."
         )
     return forecast.days
 

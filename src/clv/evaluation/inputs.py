@@ -45,7 +45,7 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
         **sums,
     }
     segment = t[by] if by else ibis.literal(ALL)
-    frame = t.group_by(segment=segment).aggregate(**measures).order_by("segment").execute()
+    frame: pd.DataFrame = t.group_by(segment=segment).aggregate(**measures).order_by("segment").execute()
     frame = frame.set_index("segment").astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         frame["aov"] = frame["revenue"] / frame["orders"]

@@ -18,6 +18,8 @@ from clv.models.protocols import Array, Model
 
 _LOW, _HIGH = (float(v) for v in np.log([1e-4, 1e3]))  # of the data's own scale
 
+_SEARCH: Any = {"maxiter": 500, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-6}
+
 
 @dataclass(frozen=True)
 class Optimum:
@@ -46,9 +48,9 @@ def maximise(model: type[Model], history: Any) -> Optimum:
         nonlocal evaluations
         evaluations += 1
         values = np.exp(theta)
-        return -(model(*values).score(scaled) @ share) * values
+        return np.asarray(-(model(*values).score(scaled) @ share) * values)
 
-    def objective(theta: Array) -> tuple[float, Array]:
+    def objective(theta: Array) -> Any:  # (value, slope), as scipy wants it
         return -float(model(*np.exp(theta)).log_likelihood(scaled) @ share), slope(theta)
 
     found = minimize(
@@ -57,7 +59,7 @@ def maximise(model: type[Model], history: Any) -> Optimum:
         jac=True,
         method="L-BFGS-B",
         bounds=[(_LOW, _HIGH)] * len(dataclasses.fields(model)),  # type: ignore[arg-type]
-        options={"maxiter": 500, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-6},
+        options=_SEARCH,
     )
     theta, hessian = _polish(slope, found.x)
     free = _free(theta)
@@ -105,7 +107,7 @@ def _hessian(slope: Callable[[Array], Array], theta: Array) -> Array:
     step = 1e-5
     units = np.eye(len(theta)) * step
     rows = np.array([(slope(theta + unit) - slope(theta - unit)) / (2 * step) for unit in units])
-    return (rows + rows.T) / 2
+    return np.asarray((rows + rows.T) / 2)
 
 
 def _covariance(hessian: Array, free: NDArray[np.bool_]) -> Array:

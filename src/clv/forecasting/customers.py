@@ -103,7 +103,8 @@ class Forecast:
         )
         if not np.all(np.isfinite(terms.c0)):
             raise ConfigError(
-                f"C011 the undiscounted residual lifetime is infinite for {self.purchase.model}. Set discount above 0, "
+                f"C011 the undiscounted residual lifetime is infinite for {self.purchase.model}. Set "
+                f"discount above 0, "
                 'or a horizon such as "5y".'
             )
         return pd.DataFrame({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})
@@ -195,7 +196,9 @@ def forecast(
     return Forecast(purchase, spend, rfm, horizon, margin, discount)
 
 
-def value_of_new(purchase: Fit, spend: Fit, rfm: RFM, horizon: str, *, margin: float, discount: float) -> float:
+def value_of_new(
+    purchase: Fit, spend: Fit, rfm: RFM, horizon: str, *, margin: float, discount: float
+) -> float:
     """Value of a just-acquired customer over a horizon, first order included, before acquisition cost."""
     return new_customer_value(
         purchase.model,

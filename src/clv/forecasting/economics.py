@@ -69,7 +69,9 @@ class Economics:
             except ConfigError as error:
                 wrong += error.messages
         if self.horizon == LIFETIME:
-            wrong.append('C006 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.')
+            wrong.append(
+                'C006 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.'
+            )
         if wrong:
             raise ConfigError(*wrong)
 
@@ -77,7 +79,9 @@ class Economics:
         """Read `churn`."""
         if isinstance(self.churn, int | float):
             if not 0 < self.churn <= 1:
-                raise ConfigError(f"C004 churn must be an annual share above 0 and at most 1; got {self.churn:g}.")
+                raise ConfigError(
+                    f"C004 churn must be an annual share above 0 and at most 1; got {self.churn:g}."
+                )
             return Churn(f"{self.churn:.1%} of customers a year (given)", share=float(self.churn))
         kind, _, length = self.churn.partition(":")
         if kind not in ("inactive", "period") or not length:
@@ -86,7 +90,9 @@ class Economics:
             )
         days = horizon_days(length, _ANY_DAY)
         if kind == "inactive":
-            return Churn(f"no order for more than {days:.0f} days, read as one year's churn", silent_days=days)
+            return Churn(
+                f"no order for more than {days:.0f} days, read as one year's churn", silent_days=days
+            )
         sentence = f"customers at least {days:.0f} days old with no order in the last {days:.0f} days"
         return Churn(sentence, period_days=days, silent_days=days - 1, minimum_age=days)
 

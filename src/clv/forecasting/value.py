@@ -67,7 +67,8 @@ def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:
     e0, e1 = spend.expected_spend_terms(spend_days)
     if not np.all(np.isfinite(e0)):
         raise FitError(
-            f"M001 {type(spend).__name__} has no finite mean spend here; got {spend}. A few very large orders "
+            f"M001 {type(spend).__name__} has no finite mean spend here; got {spend}. A few very large "
+            f"orders "
             "carry the fit: look for test orders or a currency mix in the input."
         )
     return e0, e1

@@ -121,7 +121,9 @@ def load(path: Path) -> Config:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f'C001 config not found: {path}. "clv init DIR" writes one to start from.') from None
+        raise ConfigError(
+            f'C001 config not found: {path}. "clv init DIR" writes one to start from.'
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"C001 {path} cannot be read as TOML: {error}.") from None
     problems: list[str] = []

@@ -40,7 +40,9 @@ def manifest(config: Config, study: Study, run_id: str, started: str, seconds: f
         "peak_memory_mb": _peak_memory(),
         "config": config.model_dump(mode="json"),
         "inputs": [{"path": path, "sha256": sha256(config.resolve(path))} for path in inputs],
-        "findings": [{"code": f.code, "severity": f.severity, "message": f.message} for f in study.orders.findings],
+        "findings": [
+            {"code": f.code, "severity": f.severity, "message": f.message} for f in study.orders.findings
+        ],
         "reconciliation": reconciled.to_dict(orient="records"),
         "holdout": _holdout(study),
         "headline": {
@@ -81,4 +83,6 @@ def _peak_memory() -> float | None:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON that people can read."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )

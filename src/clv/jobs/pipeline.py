@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clv
 from clv.evaluation.study import Study, study
 from clv.jobs import manifest as manifests
 from clv.jobs.config import Config
@@ -31,7 +32,11 @@ def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> 
 
     Writes report.html, report.xlsx, forecast.parquet and .csv, rfm.parquet, model.json and run.json.
     """
-    started, clock, run_id = dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), time.perf_counter(), new_id()
+    started, clock, run_id = (
+        dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        time.perf_counter(),
+        new_id(),
+    )
     found = study(
         config.transactions(),
         config.assumptions(),
@@ -52,7 +57,7 @@ def _write(config: Config, found: Study, run_id: str, folder: Path) -> None:
     shown = pages(found)
     notes = {
         "Run": run_id,
-        "Made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC by clv {manifests.clv.__version__}",
+        "Made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC by clv {clv.__version__}",
         "Input": config.input.path,
         "SHA-256": manifests.sha256(config.resolve(config.input.path))[:16],
     }

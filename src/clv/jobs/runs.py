@@ -37,7 +37,9 @@ def run_folder(parent: Path, as_of: dt.date, run_id: str) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except FileExistsError:
-        raise OutputError(f"O001 {partial} exists. Another run is writing there, or one was cut off; remove it.") from None
+        raise OutputError(
+            f"O001 {partial} exists. Another run is writing there, or one was cut off; remove it."
+        ) from None
     except OSError as error:
         raise OutputError(f"O002 cannot write to {parent}: {error.strerror}. Set report.folder.") from None
     try:

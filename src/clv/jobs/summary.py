@@ -23,9 +23,13 @@ def lines(study: Study) -> list[str]:
     out += ["", str(study.purchase), str(study.spend)]
     if study.holdout is not None:
         held = study.holdout.holdout
-        out += ["", f"Hold-out {held.cut} to {held.end}: {study.holdout.actual_spend:,.2f} {study.orders.currency} spent"]
         out += [
-            f"  {name:<27}{show_value(row['forecast'], 'money'):>12}  {show_value(row['error'], 'signed'):>9}"
+            "",
+            f"Hold-out {held.cut} to {held.end}: {study.holdout.actual_spend:,.2f} "
+            f"{study.orders.currency} spent",
+        ]
+        out += [
+            f"  {name:<27}{show_value(row['forecast'], 'count'):>12}  {show_value(row['error'], 'signed'):>9}"
             for name, row in tables.contenders(study).frame.iterrows()
         ]
         out += [f"  {pages.verdict(study)}"]
@@ -38,6 +42,10 @@ def _grid(table: Table) -> list[str]:
     rows = [[c.label for c in table.columns], *table.cells()]
     widths = [max(len(row[j]) for row in rows) for j in range(len(table.columns))]
     return [
-        "  " + "  ".join(cell.ljust(w) if j == 0 else cell.rjust(w) for j, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  "
+        + "  ".join(
+            cell.ljust(w) if j == 0 else cell.rjust(w)
+            for j, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]

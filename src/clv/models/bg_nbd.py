@@ -44,9 +44,7 @@ class BGNBD:
         """Log-likelihood of each history, (…, histories). [FHL05] eq. 6, summed in logs."""
         r, alpha, a, b = self._fields()
         past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
-        counts = h.by_x(
-            lambda x: log_rising(r, x) + log_rising(b, x) - log_rising(a + b, x), r, a, b
-        )
+        counts = h.by_x(lambda x: log_rising(r, x) + log_rising(b, x) - log_rising(a + b, x), r, a, b)
         joint = np.logaddexp(0, self._log_odds(h, past_tx, past_T))
         return counts - h.x * np.log(alpha) - (r + h.x) * past_T + joint
 
@@ -76,9 +74,8 @@ class BGNBD:
         Euler-transformed, with quadrature over p where that is not safe: the paper's form overflows for
         x > 150 and has a pole at a = 1.
         """
-        return self.p_alive(h) * h.by_x_T(
-            lambda x, T: self._if_alive(x, T, t), *self._fields()
-        )
+        alive = h.by_x_T(lambda x, T: self._if_alive(x, T, t), *self._fields())
+        return np.asarray(self.p_alive(h) * alive)
 
     def expected_purchases_new(self, t: float) -> Array:
         """Purchases expected of a new customer in its first t time units, after the first one."""
@@ -94,9 +91,9 @@ class BGNBD:
         stays = np.exp(log_beta + count + (n * np.log(share) if n and t > 0 else 0.0))
         alive = self.p_alive(h)
         if n == 0:
-            return alive * stays + (1 - alive)
+            return np.asarray(alive * stays + (1 - alive))
         left_after = np.exp(log_beta) * a / (B + n - 1) * betainc(n, R, share)
-        return alive * (stays * (t > 0) + left_after)
+        return np.asarray(alive * (stays * (t > 0) + left_after))
 
     def discounted_purchases(self, h: PurchaseHistory, rate: float, t: float) -> Array:
         """Purchases expected in (T, T + t], discounted at a continuous `rate` per time unit.
@@ -193,7 +190,8 @@ def _discounted_mean(r: Array, A: Array, a: Array, b: Array, x: Array, rate: flo
     hard = (np.maximum(a, b) > _HOMOGENEOUS) | ~np.isfinite(series).all(axis=0)
     if hard.any():
         R1, v = R[hard] + 1, w[:, hard]
-        series[:, hard] = beta_mean(lambda p: np.exp(-R1 * np.log1p(p * v)), a[hard], B[hard], 1 / (R1 * v))
+        knee = 1 / np.maximum(R1 * v, 1e-300)
+        series[:, hard] = beta_mean(lambda p: np.exp(-R1 * np.log1p(p * v)), a[hard], B[hard], knee)
     density = R * series * np.exp(-rate * A * w) * (w + bend)
     return np.asarray((density * weights).sum(axis=0) * end)
 

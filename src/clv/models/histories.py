@@ -48,7 +48,7 @@ class PurchaseHistory:
             (t_x > T, "D037 recency must not exceed age (recency is age at the last purchase)"),
             ((t_x < 0) | (T < 0), "D046 recency and age must not be negative"),
             ((x > 0) & (t_x == 0), "D046 a repeat purchase needs a recency above 0"),
-            ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: is the first order counted in it?"),
+            ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: is the first order counted?"),
             (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
 
@@ -72,9 +72,7 @@ class PurchaseHistory:
 
     def rescaled(self, size: float) -> Self:
         """Return the same histories in a time unit that is `size` times as long."""
-        return dataclasses.replace(
-            self, t_x=self.t_x / size, T=self.T / size, unit=self.unit * size
-        )
+        return dataclasses.replace(self, t_x=self.t_x / size, T=self.T / size, unit=self.unit * size)
 
     def by_x(self, f: Callable[[Array], Array], *parameters: Parameter) -> Array:
         """Evaluate f on the distinct x and gather; directly when a parameter varies by history."""

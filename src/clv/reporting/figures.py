@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +38,9 @@ STYLES: dict[str, dict[str, Any]] = {
 def contenders(ax: Axes, table: Table) -> None:
     """Bars of total error, one a contender; the model stands out."""
     frame = table.frame.iloc[::-1]
-    colours = [STYLES["model"]["color"] if n == MODEL else STYLES["actual"]["color"] for n in frame["contender"]]
+    colours = [
+        STYLES["model"]["color"] if n == MODEL else STYLES["actual"]["color"] for n in frame["contender"]
+    ]
     bars = ax.barh(frame["contender"], frame["error"] * 100, color=colours)
     labels = [tables.show_value(v, "signed") for v in frame["error"]]
     ax.bar_label(bars, labels, padding=4)
@@ -46,7 +51,11 @@ def contenders(ax: Axes, table: Table) -> None:
 
 def calibration(ax: Axes, table: Table) -> None:
     """Pairs of bars: forecast and actual purchases, by repeat purchases before the cut."""
-    _groups(ax, list(table.frame["bin"]), {k: table.frame[c] for k, c in (("actual", "actual"), ("model", "forecast"))})
+    _groups(
+        ax,
+        list(table.frame["bin"]),
+        {k: table.frame[c] for k, c in (("actual", "actual"), ("model", "forecast"))},
+    )
     ax.set_xlabel("Repeat purchases before the cut")
     ax.set_ylabel("Purchases a customer")
 
@@ -90,7 +99,13 @@ def ages(ax: Axes, table: Table) -> None:
 def _groups(ax: Axes, labels: Sequence[str], series: dict[str, Any]) -> None:
     places, width = np.arange(len(labels)), 0.8 / len(series)
     for i, (name, values) in enumerate(series.items()):
-        ax.bar(places + (i - (len(series) - 1) / 2) * width, values, width * 0.94, edgecolor="white", **STYLES[name])
+        ax.bar(
+            places + (i - (len(series) - 1) / 2) * width,
+            values,
+            width * 0.94,
+            edgecolor="white",
+            **STYLES[name],
+        )
     ax.set_xticks(places, labels)
     ax.legend(frameon=False)
 
@@ -103,7 +118,9 @@ def _lying_groups(ax: Axes, table: Table, columns: dict[str, str]) -> None:
         offset = ((len(columns) - 1) / 2 - i) * width
         ax.barh(places + offset, frame[column], width * 0.94, edgecolor="white", **STYLES[name])
     ax.set_yticks(places, [str(v) for v in frame["segment"]])
-    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.5 / max(len(frame), 2)), ncols=4)
+    ax.legend(
+        frameon=False, loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.5 / max(len(frame), 2)), ncols=4
+    )
 
 
 _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
@@ -123,7 +140,9 @@ def draw(table: Table) -> Figure:
     from matplotlib.figure import Figure
 
     drawer, per_row = next(
-        entry for prefix, entry in _DRAWERS.items() if table.name == prefix or table.name.startswith(prefix + "_")
+        entry
+        for prefix, entry in _DRAWERS.items()
+        if table.name == prefix or table.name.startswith(prefix + "_")
     )
     height = max(2.6, per_row * len(table.frame) + 1.0) if per_row else 3.4
     with rc_context(_STYLE):
@@ -134,7 +153,7 @@ def draw(table: Table) -> Figure:
     return figure
 
 
-_STYLE = {
+_STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "text.color": INK,
@@ -163,31 +182,53 @@ def svg(table: Table) -> str:
     text = re.sub(r'\bid="', f'id="{table.name}-', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{table.name}-", text)
     text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'class="chart"', text, count=1)
-    text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit").replace("'DejaVu Sans'", "inherit")
+    text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit").replace(
+        "'DejaVu Sans'", "inherit"
+    )
     return text.replace(INK, "currentColor")
 
 
-_SHOWN: dict[str, Callable[[Study], Table]] = {
-    "contenders": tables.contenders,
-    "calibration": tables.calibration,
-    "concentration": tables.concentration,
-    "ages": tables.ages,
-}
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A figure of the report that shows itself in a notebook."""
+
+    table: Table
+
+    def figure(self) -> Figure:
+        """Draw it anew as a Matplotlib figure."""
+        return draw(self.table)
+
+    def save(self, path: str) -> None:
+        """Write it to a file; the ending says the format (svg, png, pdf)."""
+        self.figure().savefig(path)
+
+    def _repr_html_(self) -> str:
+        return f"<figure><figcaption>{escape(self.table.title)}</figcaption>{svg(self.table)}</figure>"
 
 
-def show(source: Any, name: str) -> Figure:
+def show(source: Study | Comparison, name: str = "clv") -> Chart:
     """Draw one figure of the report, for a notebook.
 
-    `name` is "contenders", "calibration", "concentration" or "ages" of a study, or "clv_by_<segment>" and
-    "holdout_by_<segment>". A comparison knows "clv" alone. Raises ConfigError C001 for another name.
+    A comparison has one, "clv". A study has "contenders", "calibration", "concentration", "ages", and
+    "clv_by_<segment>" and "holdout_by_<segment>" for its segments. Raises ConfigError C001 for another name.
     """
-    if isinstance(source, Comparison):
-        names = {"clv": lambda: tables.new_customers(source)}
-    else:
-        names = {key: (lambda make=make: make(source)) for key, make in _SHOWN.items()}
-        for c in source.comparisons:
-            names[f"clv_by_{c.by}"] = lambda c=c: tables.new_customers(c, source.orders.currency)
-            names[f"holdout_by_{c.by}"] = lambda c=c: tables.holdout_segments(source, c)
-    if name not in names:
-        raise ConfigError(f"C001 no figure {name!r}; there are {', '.join(names)}.")
-    return draw(names[name]())
+    makers = _of_comparison(source) if isinstance(source, Comparison) else _of_study(source)
+    if name not in makers:
+        raise ConfigError(f"C001 there is no figure {name!r}; there are {', '.join(makers)}.")
+    return Chart(makers[name]())
+
+
+def _of_comparison(comparison: Comparison) -> dict[str, Callable[[], Table]]:
+    return {"clv": partial(tables.new_customers, comparison)}
+
+
+def _of_study(study: Study) -> dict[str, Callable[[], Table]]:
+    makers: dict[str, Callable[[], Table]] = {
+        make.__name__: partial(make, study)
+        for make in (tables.contenders, tables.calibration, tables.concentration, tables.ages)
+    }
+    for c in study.comparisons:
+        if not c.behavioural:
+            makers[f"clv_by_{c.by}"] = partial(tables.new_customers, c, study.orders.currency)
+        makers[f"holdout_by_{c.by}"] = partial(tables.holdout_segments, study, c)
+    return makers

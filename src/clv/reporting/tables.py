@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from clv.data.segments import SEGMENT_ORDER
+from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL, HoldoutResult
 from clv.evaluation.compare import Comparison
 from clv.evaluation.inputs import ALL
 from clv.evaluation.metrics import top_share
-from clv.errors import ConfigError
 from clv.forecasting import simple
 from clv.forecasting.customers import value_of_new
 from clv.reporting.thresholds import TOP_SHARES
@@ -34,6 +34,7 @@ FORMATS: dict[Kind, str] = {
     "number": ",.3f",
     "ratio": ".2f",
 }
+LARGE_SUMS = 10_000  # from here a column of money prints without decimals
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,13 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The rows as printed text."""
-        columns = [[show_value(v, c.kind) for v in self.frame[c.key]] for c in self.columns]
+        columns = [[show_value(v, self._kind(c)) for v in self.frame[c.key]] for c in self.columns]
         return [list(row) for row in zip(*columns, strict=True)]
+
+    def _kind(self, column: Column) -> Kind:
+        """Print money without decimals in a column of large sums, all of it alike."""
+        large = column.kind == "money" and self.frame[column.key].abs().max() >= LARGE_SUMS
+        return "count" if large else column.kind
 
 
 def show_value(value: object, kind: Kind) -> str:
@@ -71,14 +77,15 @@ def show_value(value: object, kind: Kind) -> str:
         return "–"
     if np.isinf(number):
         return "∞"
-    digits = ",.0f" if kind == "money" and abs(number) >= 10_000 else FORMATS[kind]
-    return format(number, digits).replace("%", " %").replace("-", "−")
+    return format(number, FORMATS[kind]).replace("%", " %").replace("-", "−")
 
 
 def reconciliation(orders: Transactions) -> Table:
     """Rows and money in = used + left out by reason."""
     frame = orders.reconciliation()
-    total = pd.DataFrame({"reason": ["rows in"], "rows": [frame["rows"].sum()], "money": [frame["money"].sum()]})
+    total = pd.DataFrame(
+        {"reason": ["rows in"], "rows": [frame["rows"].sum()], "money": [frame["money"].sum()]}
+    )
     frame = pd.concat([frame, total], ignore_index=True)
     frame["share"] = frame["rows"] / frame["rows"].iloc[-1]
     return Table(
@@ -103,7 +110,11 @@ def findings(study: Study) -> Table:
     return Table(
         "findings",
         "What the checks found",
-        (Column("code", "Code", "text"), Column("severity", "", "text"), Column("message", "Finding", "text")),
+        (
+            Column("code", "Code", "text"),
+            Column("severity", "", "text"),
+            Column("message", "Finding", "text"),
+        ),
         pd.DataFrame(rows or [("–", "", "Nothing to report.")], columns=["code", "severity", "message"]),
     )
 
@@ -154,7 +165,7 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
     frame = _segments(comparison)
     costs = frame["cac"].notna().any()
     columns = [
-        Column("segment", comparison.by.replace("_", " ").capitalize(), "text"),
+        Column("segment", _heading(comparison.by), "text"),
         Column("customers", "Customers", "count"),
         Column("aov", "Order value", "money"),
         Column("orders_per_customer", "Orders so far", "ratio"),
@@ -171,11 +182,13 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
     ]
     e = comparison.economics
     basis = (
-        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first order, contribution at "
-        f"{e.margin:.0%} margin{' in ' + money if money else ''}, before acquisition cost and undiscounted unless a "
+        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first "
+        f"order, contribution at "
+        f"{e.margin:.0%} margin{' in ' + money if money else ''}, before acquisition cost and "
+        f"undiscounted unless a "
         f"column says otherwise; as of {comparison.as_of}. Churn: {e.churn_rule().sentence}."
     )
-    title = f"What a new customer is worth, by {comparison.by.replace('_', ' ')}"
+    title = f"What a new customer is worth, by {_words(comparison.by)}"
     return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True)
 
 
@@ -183,7 +196,7 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
     """Value of existing customers, and the hold-out's forecasts beside what happened, by segment."""
     frame = _segments(comparison)
     columns = [
-        Column("segment", comparison.by.replace("_", " ").capitalize(), "text"),
+        Column("segment", _heading(comparison.by), "text"),
         Column("customers", "Customers", "count"),
         Column("model_existing", "Model, a customer", "money"),
         Column("model_existing_total", "Model, in all", "money"),
@@ -191,10 +204,11 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
     ]
     e = comparison.economics
     basis = (
-        f"Existing customers, next {in_words(e.horizon)} after {study.as_of}, contribution at {e.margin:.0%} margin in "
+        f"Existing customers, next {in_words(e.horizon)} after {study.as_of}, contribution at "
+        f"{e.margin:.0%} margin in "
         f"{study.orders.currency}; the model discounted at {e.discount:.0%} a year, acquisition cost sunk."
     )
-    title = f"What existing customers are worth, by {comparison.by.replace('_', ' ')}"
+    title = f"What existing customers are worth, by {_words(comparison.by)}"
     return Table(f"existing_by_{comparison.by}", title, columns, frame, basis, total=True)
 
 
@@ -208,9 +222,9 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
     per["error"] = per[MODEL] / per["actual"] - 1
     return Table(
         f"holdout_by_{comparison.by}",
-        f"Forecast and actual of the hold-out, by {comparison.by.replace('_', ' ')} at the cut",
+        f"Forecast and actual of the hold-out, by {_words(comparison.by)} at the cut",
         (
-            Column("segment", comparison.by.replace("_", " ").capitalize(), "text"),
+            Column("segment", _heading(comparison.by), "text"),
             Column("customers", "Customers", "count"),
             Column("actual", "Actual", "money"),
             Column(MODEL, "Model", "money"),
@@ -233,7 +247,7 @@ def concentration(study: Study) -> Table:
     rows = [
         {
             "top": f"Top {share:.0%}".replace("%", " %"),
-            "customers": int(round(share * len(ahead))),
+            "customers": round(share * len(ahead)),
             "ahead": top_share(ahead, ahead, share),
             "past": top_share(past, past, share),
         }
@@ -285,7 +299,8 @@ def ages(study: Study) -> Table:
             Column("formula_2", "Formula 2", "money"),
         ),
         frame,
-        f"Per customer from the first order on, contribution at {e.margin:.0%} margin in {study.orders.currency}, "
+        f"Per customer from the first order on, contribution at {e.margin:.0%} margin in "
+        f"{study.orders.currency}, "
         "undiscounted, before acquisition cost. Actual: customers old enough for each month.",
     )
 
@@ -296,14 +311,22 @@ def assumptions(study: Study) -> Table:
     cac = "not given: nothing after acquisition cost is shown" if e.cac is None else f"{e.cac}"
     rows = [
         ("As-of date", f"{study.as_of}, the end of that day"),
-        ("Horizon", f"{in_words(e.horizon)} to {horizon_end(e.horizon, study.as_of)}, and the residual lifetime"),
+        (
+            "Horizon",
+            f"{in_words(e.horizon)} to {horizon_end(e.horizon, study.as_of)}, and the residual lifetime",
+        ),
         ("Margin", f"{e.margin:.1%} of revenue, the same for every customer"),
         ("Discount rate", f"{e.discount:.1%} a year; a year has 365.25 days"),
         ("Acquisition cost", cac),
         ("Churn in formula 2", e.churn_rule().sentence),
         ("An order", "a day with purchases; what a customer buys in one day adds up"),
         ("Refunds", {None: "none in the data", "drop": "left out"}.get(o.refunds, "taken off their order")),
-        ("Repeated rows", {"keep": "kept as orders of their own", "drop": "one kept"}.get(o.duplicates or "", "one kept, by order_id")),
+        (
+            "Repeated rows",
+            {"keep": "kept as orders of their own", "drop": "one kept"}.get(
+                o.duplicates or "", "one kept, by order_id"
+            ),
+        ),
         ("Orders of zero", "a purchase without spend" if o.zero_orders == "count" else "not counted"),
         ("Purchases and spend", "independent: how often says nothing of how much (Gamma-Gamma)"),
         ("Seasons", "none: a forecast for part of a year has the level of a whole one"),
@@ -331,15 +354,27 @@ def estimates(study: Study) -> Table:
         Column("high", "to", "number"),
     )
     basis = (
-        f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} distinct "
-        f"histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and {study.spend.customers:,.0f} with repeat "
+        f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} "
+        f"distinct "
+        f"histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
+        f"{study.spend.customers:,.0f} with repeat "
         f"spend ({study.spend.log_likelihood:,.3f}). Time in weeks, money in {study.orders.currency}."
     )
     return Table("estimates", "What was estimated", columns, frame, basis)
 
 
+def _words(segment: str) -> str:
+    """A segment column's name as words."""
+    return segment.replace("rfm_", "RFM ").replace("_", " ")
+
+
+def _heading(segment: str) -> str:
+    words = _words(segment)
+    return words[:1].upper() + words[1:]
+
+
 def _overall(study: Study) -> pd.Series:
-    return study.comparisons[0].table.loc[ALL]
+    return study.comparisons[0].table.T[ALL]
 
 
 def _tested(study: Study) -> HoldoutResult:

@@ -42,22 +42,42 @@ _LIVE: Sequence[tuple[str, str, Kind, str | None]] = (
     ("cac", "CAC", "money", None),
     ("aov", "Order value", "money", "{revenue}/{orders}"),
     ("orders_per_customer", "Orders a customer", "ratio", "{orders}/{customers}"),
-    ("frequency", "Orders a period", "ratio", '=IF({exposure_days}=0,"",{orders}/{exposure_days}*PERIOD_DAYS)'),
+    (
+        "frequency",
+        "Orders a period",
+        "ratio",
+        '=IF({exposure_days}=0,"",{orders}/{exposure_days}*PERIOD_DAYS)',
+    ),
     (
         "orders_within",
         "Orders within the horizon",
         "ratio",
         '=IF({exposure_days}=0,"",MIN({orders_per_customer},1+{repeats}/{exposure_days}*HORIZON_DAYS))',
     ),
-    ("formula_1", "Formula 1: (order value × orders − CAC) × margin", "money", '=IF({cac}="","",({aov}*{orders_per_customer}-{cac})*MARGIN)'),
+    (
+        "formula_1",
+        "Formula 1: (order value × orders − CAC) × margin",
+        "money",
+        '=IF({cac}="","",({aov}*{orders_per_customer}-{cac})*MARGIN)',
+    ),
     (
         "formula_1_contribution",
         "… charging all of CAC",
         "money",
         '=IF({cac}="","",{aov}*{orders_per_customer}*MARGIN-{cac})',
     ),
-    ("formula_1_within", "Formula 1 within the horizon, before CAC", "money", '=IF({orders_within}="","",{aov}*{orders_within}*MARGIN)'),
-    ("formula_2", "Formula 2, no end", "money", '=IF(OR({churn}="",{frequency}=""),"",{aov}*{frequency}*MARGIN/{churn})'),
+    (
+        "formula_1_within",
+        "Formula 1 within the horizon, before CAC",
+        "money",
+        '=IF({orders_within}="","",{aov}*{orders_within}*MARGIN)',
+    ),
+    (
+        "formula_2",
+        "Formula 2, no end",
+        "money",
+        '=IF(OR({churn}="",{frequency}=""),"",{aov}*{frequency}*MARGIN/{churn})',
+    ),
     (
         "formula_2_within",
         "Formula 2 within the horizon",
@@ -165,7 +185,12 @@ def _inputs(sheets: _Sheets, study: Study) -> None:
     rows = (
         ("MARGIN", e.margin, "0.0%", "Contribution per unit of revenue"),
         ("HORIZON_DAYS", study.forecast.days, "#,##0", "Days of the horizon of formulas and model"),
-        ("PERIOD_DAYS", e.churn_rule().period_days, "#,##0.00", f"Period of churn and frequency: {e.churn_rule().sentence}"),
+        (
+            "PERIOD_DAYS",
+            e.churn_rule().period_days,
+            "#,##0.00",
+            f"Period of churn and frequency: {e.churn_rule().sentence}",
+        ),
     )
     for i, (name, value, form, words) in enumerate(rows, start=2):
         cell = sheets.book.add_format({"num_format": form, "bg_color": "#fff6dd", "border": 1})
@@ -184,7 +209,7 @@ def _live(sheets: _Sheets, comparison: Comparison) -> None:
     letters = {key: _letter(j) for j, (key, *_) in enumerate(_LIVE, start=1)}
     sheet.set_column(0, 0, 26)
     sheet.set_column(1, len(_LIVE), 14)
-    sheet.write_string(2, 0, comparison.by.replace("_", " ").capitalize(), sheets.heading)
+    sheet.write_string(2, 0, shown.columns[0].label, sheets.heading)
     for i, segment in enumerate(frame["segment"]):
         sheet.write_string(3 + i, 0, str(segment))
     for j, (key, label, kind, formula) in enumerate(_LIVE, start=1):
@@ -195,7 +220,9 @@ def _live(sheets: _Sheets, comparison: Comparison) -> None:
                 continue
             cells = {name: f"{letter}{4 + i}" for name, letter in letters.items()}
             text = "=" + formula.lstrip("=").format(**cells)
-            sheet.write_formula(3 + i, j, text, sheets.cells[kind], float(value) if np.isfinite(value) else "")
+            sheet.write_formula(
+                3 + i, j, text, sheets.cells[kind], float(value) if np.isfinite(value) else ""
+            )
     sheet.set_row(2, 62)
     sheet.freeze_panes(3, 1)
     sheet.write_string(4 + len(frame), 0, shown.basis)

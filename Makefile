@@ -1,0 +1,44 @@
+# `make help` lists the targets. Everything lives in .venv; `make clean` removes it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint format bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.installed  ## run the CDNOW example end to end: reports/cdnow/
+	$(BIN)/clv run examples/cdnow.toml
+
+test: $(VENV)/.tested  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.tested  ## check style and types
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+format: $(VENV)/.tested  ## format the code
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: $(VENV)/.tested  ## measure against lifetimes, in one run
+	$(PIP) -e '.[lifetimes]'
+	$(BIN)/python benchmarks/fit.py
+
+clean:  ## remove the environment and caches; reports stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
+	  { echo "clv needs Python 3.12 or newer, $(PYTHON) is older: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(PIP) -e . --group test
+	@touch $@

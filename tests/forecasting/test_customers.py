@@ -1,0 +1,205 @@
+"""The forecast per customer: the models' own numbers, joined back to everyone, whatever the layout."""
+
+import dataclasses
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+import clv
+from clv.data.contract import Transactions
+from clv.errors import ConfigError, FitError
+from clv.evaluation.study import Study
+from clv.fitting.result import Fit
+from clv.forecasting.customers import Forecast, forecast, value_of_new
+from clv.models.histories import PurchaseHistory
+
+MARGIN, DISCOUNT, YEAR = 0.3, 0.15, 365  # from 1997-09-30 to 1998-09-30
+
+
+@pytest.fixture(scope="module")
+def year(sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM) -> Forecast:
+    return forecast(*sample_fits, sample_rfm, "12m", margin=MARGIN, discount=DISCOUNT)
+
+
+def test_one_row_a_customer_in_the_columns_of_the_contract(small_study: Study) -> None:
+    frame = small_study.forecast.customers("run-1").to_pandas()
+    assert list(frame.columns) == [
+        *("as_of", "run_id", "customer_id", "horizon", "p_alive", "p_purchase", "expected_purchases"),
+        *("expected_spend", "clv_mean", "historic_value", "percentile"),
+        *("cohort", "channel", "country", "rfm_segment"),
+    ]
+    assert list(frame["customer_id"]) == [f"C{i:04d}" for i in range(320)]  # each once, in order
+    assert set(frame["horizon"]) == {"12m"}
+    assert set(frame["run_id"]) == {"run-1"}
+    assert {str(day)[:10] for day in frame["as_of"]} == {"2025-12-31"}
+    assert not frame.isna().any().any()
+    assert "run_id" not in small_study.forecast.customers().to_pandas()
+
+
+def test_everyone_of_the_base_is_there(year: Forecast, sample_rfm: clv.RFM) -> None:
+    customers = year.customers().to_pandas()["customer_id"]
+    assert list(customers) == list(sample_rfm.to_pandas()["customer_id"])
+    assert customers.is_unique
+
+
+def test_equals_the_models_asked_customer_by_customer(sample_fits: tuple[Fit, Fit]) -> None:
+    log = clv.datasets.load_cdnow_sample()
+    log.loc[::29, "amount"] = 0.0  # repeat orders without spend: orders and spend days differ
+    rfm = Transactions(log, as_of="1997-09-30", duplicates="keep", zero_orders="count").rfm()
+    ahead = forecast(*sample_fits, rfm, "12m", margin=MARGIN, discount=DISCOUNT)
+    base, found = rfm.to_pandas(), ahead.customers().to_pandas()
+    odd = np.flatnonzero(base["spend_days"] != base["frequency"])
+    assert len(odd) > 50
+    purchase, spend = ahead.purchase.model, ahead.spend.model
+    for i in [*odd[:60], *range(0, len(base), 97)]:
+        row = base.iloc[i]
+        h = PurchaseHistory(row["frequency"], row["recency"] / 7, row["T"] / 7)
+        total, m = row["repeat_spend"] / 100, row["spend_days"]
+        worth = spend.p * (spend.gamma + total) / (spend.p * m + spend.q - 1)
+        repeats = purchase.discounted_purchases(h, np.log1p(DISCOUNT) / 365.25 * 7, YEAR / 7)[0]
+        expected = {
+            "p_alive": purchase.p_alive(h)[0],
+            "p_purchase": 1 - purchase.purchase_pmf(h, YEAR / 7, 0)[0],
+            "expected_purchases": purchase.expected_purchases(h, YEAR / 7)[0],
+            "expected_spend": worth,
+            "clv_mean": MARGIN * repeats * worth,
+            "historic_value": MARGIN * (row["repeat_spend"] + row["first_amount"]) / 100,
+        }
+        assert {name: found.iloc[i][name] for name in expected} == pytest.approx(expected, rel=1e-9), row
+
+
+def test_discounted_value_equals_a_sum_over_short_steps(year: Forecast, sample_rfm: clv.RFM) -> None:
+    """∫ e^(−δτ) dE(τ), taken from undiscounted forecasts alone."""
+    steps = np.linspace(0, YEAR / 7, 801)
+    h = PurchaseHistory([2, 0, 7], [30.43, 0, 29.43], [38.86] * 3)
+    reached = np.array([year.purchase.model.expected_purchases(h, t) for t in steps])
+    kept = np.exp(-np.log1p(DISCOUNT) / 365.25 * 7 * (steps[1:] + steps[:-1]) / 2)
+    by_hand = kept @ np.diff(reached, axis=0)
+    said = year.purchase.model.discounted_purchases(h, np.log1p(DISCOUNT) / 365.25 * 7, YEAR / 7)
+    assert said == pytest.approx(by_hand, rel=1e-6)
+
+
+def refitted(rfm: clv.RFM, horizon: str = "12m") -> pd.DataFrame:
+    fits = clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm)
+    ahead = forecast(*fits, rfm, horizon, margin=MARGIN, discount=DISCOUNT)
+    return ahead.customers().to_pandas()
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame, money: float = 1.0) -> None:
+    assert list(found["customer_id"]) == list(expected["customer_id"])
+    for name in ("p_alive", "p_purchase", "expected_purchases"):
+        assert found[name].to_numpy() == pytest.approx(expected[name].to_numpy(), rel=1e-6)
+    for name in ("expected_spend", "clv_mean", "historic_value"):
+        assert found[name].to_numpy() == pytest.approx(money * expected[name].to_numpy(), rel=1e-6)
+
+
+def test_the_order_of_rows_plays_no_part(small_log: pd.DataFrame, small_orders: Transactions) -> None:
+    shuffled = small_log.sample(frac=1, random_state=3, ignore_index=True)
+    same(refitted(Transactions(shuffled, as_of="2025-12-31").rfm()), refitted(small_orders.rfm()))
+
+
+def test_the_time_unit_plays_no_part(small_orders: Transactions) -> None:
+    rfm = small_orders.rfm()
+    same(refitted(dataclasses.replace(rfm, unit=1.0)), refitted(rfm))
+
+
+def test_the_money_unit_scales_money_alone(small_log: pd.DataFrame, small_orders: Transactions) -> None:
+    cents = small_log.assign(amount=(small_log["amount"] * 100).round())
+    same(refitted(Transactions(cents, as_of="2025-12-31").rfm()), refitted(small_orders.rfm()), money=100)
+
+
+@pytest.mark.parametrize("by", ["cohort", "channel", "rfm_segment"])
+def test_totals_by_segment_add_up(small_study: Study, by: str) -> None:
+    parts, whole = small_study.forecast.totals(by), small_study.forecast.totals().iloc[0]
+    for name in ("customers", "expected_purchases", "clv"):
+        assert parts[name].sum() == pytest.approx(whole[name])
+    assert (parts["customers"] * parts["clv_mean"]).sum() == pytest.approx(whole["clv"])
+    frame = small_study.forecast.customers().to_pandas()
+    assert whole["clv"] == pytest.approx(frame["clv_mean"].sum())
+    assert whole["p_purchase"] == pytest.approx(frame["p_purchase"].mean())
+    assert list(parts[by]) == sorted(parts[by])
+
+
+def test_percentiles_rank_by_value(small_study: Study) -> None:
+    frame = small_study.forecast.customers().to_pandas().sort_values("clv_mean")
+    assert frame["percentile"].is_monotonic_increasing
+    assert frame["percentile"].iloc[0] == 0
+    assert frame["percentile"].iloc[-1] == 100
+
+
+def test_value_grows_with_the_horizon_and_falls_with_the_rate(
+    year: Forecast, sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM
+) -> None:
+    def value(horizon: str, discount: float = DISCOUNT) -> np.ndarray:
+        ahead = forecast(*sample_fits, sample_rfm, horizon, margin=MARGIN, discount=discount)
+        return ahead.customers().to_pandas()["clv_mean"].to_numpy()
+
+    half, whole, lifetime = value("6m"), value("12m"), value("lifetime")
+    assert (half < whole).all()
+    assert (whole < lifetime).all()
+    assert (value("12m", 0.3) < whole).all()
+    assert (whole < value("12m", 0.0)).all()
+
+
+def test_an_infinite_lifetime_is_refused(sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM) -> None:
+    assert sample_fits[0].model.a < 1
+    endless = forecast(*sample_fits, sample_rfm, "lifetime", margin=MARGIN, discount=0.0)
+    with pytest.raises(ConfigError, match="C011 the undiscounted residual lifetime is infinite"):
+        endless.totals()
+
+
+def test_a_fit_that_did_not_converge_is_refused(sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM) -> None:
+    purchase, spend = sample_fits
+    for pair in (
+        (dataclasses.replace(purchase, converged=False, message="M001 stopped"), spend),
+        (purchase, dataclasses.replace(spend, converged=False, message="M001 stopped")),
+    ):
+        with pytest.raises(FitError, match="M001 stopped"):
+            forecast(*pair, sample_rfm, margin=MARGIN)
+
+
+def test_spend_without_a_finite_mean_is_refused(sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM) -> None:
+    purchase, spend = sample_fits
+    heavy = dataclasses.replace(spend, model=clv.GammaGamma(3.0, 0.9, 15.0))
+    with pytest.raises(FitError, match="M001 GammaGamma has no finite mean"):
+        forecast(purchase, heavy, sample_rfm, margin=MARGIN).totals()
+
+
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [("C002", {"margin": 30}), ("C003", {"discount": 15}), ("C006", {"horizon": "12"})],
+)
+def test_assumptions_are_checked(
+    code: str, given: dict[str, object], sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM
+) -> None:
+    with pytest.raises(ConfigError, match=code):
+        forecast(*sample_fits, sample_rfm, **({"margin": MARGIN} | given))  # type: ignore[arg-type]
+
+
+def test_an_unknown_segment_is_named_with_those_there_are(small_study: Study) -> None:
+    with pytest.raises(ConfigError, match=r"C001 by must name a segment; got 'chanel'.*cohort, channel, country"):
+        small_study.forecast.totals("chanel")
+
+
+def test_basis_says_what_is_counted(year: Forecast) -> None:
+    for part in ("2,357 existing customers", "next 12 months", "1997-09-30", "contribution", "15%", "before acquisition"):
+        assert part in year.basis
+
+
+def test_value_of_a_new_customer_by_hand(sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM) -> None:
+    """The first order is not discounted; a year of repeats follows: E[X(52)] is 1.444 (published)."""
+    purchase, spend = sample_fits
+    value = value_of_new(purchase, spend, sample_rfm, "364d", margin=1.0, discount=0.0)
+    assert value == pytest.approx((1 + 1.4440) * float(spend.model.mean_spend()), rel=1e-4)
+    assert value_of_new(purchase, spend, sample_rfm, "364d", margin=0.5, discount=0.2) < value / 2
+
+
+def test_lifetime_of_the_whole_cdnow_cohort(cdnow_study: Study) -> None:
+    """Published for 78 weeks at 30 % margin and 15 % a year: about 1.1 million, 47 a customer."""
+    total = cdnow_study.lifetime.totals().iloc[0]
+    assert total["clv"] == pytest.approx(1.1e6, rel=0.10)
+    assert total["clv_mean"] == pytest.approx(47, rel=0.10)
+    once = cdnow_study.lifetime.table.filter(ibis._.frequency == 0).clv_mean.sum().execute()
+    assert once == pytest.approx(53_000, rel=0.10)
