@@ -42,4 +42,5 @@ def spend_by_age(orders: Transactions, rfm: RFM) -> pd.DataFrame:
     frame = pd.DataFrame({"months": np.arange(longest + 1), "customers": customers.astype(int)})
     frame["revenue"] = np.cumsum(increments / customers) / 10.0**rfm.digits
     enough = frame["customers"] >= min(_FEWEST, customers[0])
-    return frame[enough].reset_index(drop=True)
+    kept: pd.DataFrame = frame[enough].reset_index(drop=True)
+    return kept

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clv.data.contract import Transactions
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Holdout:
     """A calibration base with, for each of its customers, purchases and spend after the cut.
 
@@ -28,6 +28,9 @@ class Holdout:
     end: dt.date
     later_customers: int
     later_spend: float
+
+    def __repr__(self) -> str:
+        return f"<Holdout: {len(self.rfm):,} customers at {self.cut}, followed to {self.end}>"
 
     def with_rfm(self, rfm: RFM) -> Holdout:
         """Return the same split with further columns in its table."""

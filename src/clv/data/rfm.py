@@ -29,7 +29,7 @@ RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have
 COHORT_MONTHS = 12  # cohorts are months when first orders span at most this many, else quarters
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RFM:
     """One row per customer, as an Ibis table, with the as-of date and the units that go with it.
 
@@ -82,6 +82,9 @@ class RFM:
         """Return the table with further segment columns, given as Ibis expressions or values."""
         names = (*self.segments, *(n for n in columns if n not in self.segments))
         return dataclasses.replace(self, table=self.table.mutate(**columns).cache(), segments=names)
+
+    def __repr__(self) -> str:
+        return f"<RFM of {len(self):,} customers as of {self.as_of}>"
 
     def __len__(self) -> int:
         return int(self.table.count().to_pyarrow().as_py())

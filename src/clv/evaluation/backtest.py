@@ -25,7 +25,7 @@ MODEL = "BG/NBD + Gamma-Gamma"
 MAX_BIN = 7  # customers with this many repeat purchases or more share a bin
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HoldoutResult:
     """How the contenders did, in revenue, on the customers known at the cut.
 
@@ -42,6 +42,9 @@ class HoldoutResult:
     contenders: pd.DataFrame
     individual: pd.DataFrame
     calibration: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"<HoldoutResult: {self.holdout.cut} to {self.holdout.end}, model {self.model_error:+.1%} in total>"
 
     @property
     def actual_spend(self) -> float:

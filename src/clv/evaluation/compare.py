@@ -29,7 +29,7 @@ OTHER = "Other small segments"
 REPEATERS = 20  # customers with repeat spend that a segment's own fit needs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Simple formulas and model by segment; `table` is indexed by segment, the whole base last.
 
@@ -51,6 +51,9 @@ class Comparison:
     def behavioural(self) -> bool:
         """Whether customers are in a segment because of what they did, so that none is new in it."""
         return self.by in BEHAVIOURAL
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.basis}>"
 
     def to_pandas(self) -> pd.DataFrame:
         """The table."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """A base, its fits and forecasts, what a hold-out says of them, and the simple formulas beside.
 
@@ -46,6 +46,9 @@ class Study:
     comparisons: Sequence[Comparison]
     ages: pd.DataFrame
     new_value: float
+
+    def __repr__(self) -> str:
+        return f"<Study: {self.forecast.basis}>"
 
     @property
     def as_of(self) -> dt.date:

@@ -53,12 +53,13 @@ def maximise(model: type[Model], history: Any) -> Optimum:
     def objective(theta: Array) -> Any:  # (value, slope), as scipy wants it
         return -float(model(*np.exp(theta)).log_likelihood(scaled) @ share), slope(theta)
 
+    start = np.clip(np.log(model.start(scaled)), _LOW, _HIGH)
     found = minimize(
         objective,
-        np.clip(np.log(model.start(scaled)), _LOW, _HIGH),
+        start,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(_LOW, _HIGH)] * len(dataclasses.fields(model)),  # type: ignore[arg-type]
+        bounds=[(_LOW, _HIGH)] * len(start),
         options=_SEARCH,
     )
     theta, hessian = _polish(slope, found.x)

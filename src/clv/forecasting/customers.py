@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEYS = ("frequency", "recency", "T", "spend_days")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forecast:
     """Purchases and value of a base over one horizon; `clv_mean` is contribution, discounted to as_of."""
 
@@ -32,6 +32,9 @@ class Forecast:
     horizon: str
     margin: float
     discount: float
+
+    def __repr__(self) -> str:
+        return f"<Forecast: {self.basis}>"
 
     @property
     def days(self) -> float:
@@ -110,7 +113,7 @@ class Forecast:
         return pd.DataFrame({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CustomerForecast:
     """The forecast table: one row per customer, on the engine until asked for."""
 
@@ -142,6 +145,9 @@ class CustomerForecast:
                 )
             },
         ).order_by("customer_id")
+
+    def __repr__(self) -> str:
+        return f"<CustomerForecast: {self.forecast.basis}>"
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows as a data frame."""

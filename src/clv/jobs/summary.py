@@ -5,7 +5,7 @@ from __future__ import annotations
 from clv.data.contract import Transactions
 from clv.evaluation.study import Study
 from clv.reporting import pages, tables
-from clv.reporting.tables import Table, show_value
+from clv.reporting.grid import Table, show_value
 
 
 def check_lines(orders: Transactions) -> list[str]:

@@ -16,7 +16,7 @@ from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.compare import Comparison
 from clv.reporting import tables
-from clv.reporting.tables import Table
+from clv.reporting.grid import Table, show_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def contenders(ax: Axes, table: Table) -> None:
         STYLES["model"]["color"] if n == MODEL else STYLES["actual"]["color"] for n in frame["contender"]
     ]
     bars = ax.barh(frame["contender"], frame["error"] * 100, color=colours)
-    labels = [tables.show_value(v, "signed") for v in frame["error"]]
+    labels = [show_value(v, "signed") for v in frame["error"]]
     ax.bar_label(bars, labels, padding=4)
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_xlabel("Forecast total against actual, % (0 is perfect)")
@@ -77,7 +77,7 @@ def holdout_segments(ax: Axes, table: Table) -> None:
 def concentration(ax: Axes, table: Table) -> None:
     """Bars of the share of value held by the top customers."""
     bars = ax.bar(table.frame["top"], table.frame["ahead"] * 100, color=STYLES["model"]["color"], width=0.6)
-    ax.bar_label(bars, [tables.show_value(v, "share") for v in table.frame["ahead"]], padding=3)
+    ax.bar_label(bars, [show_value(v, "share") for v in table.frame["ahead"]], padding=3)
     ax.set_ylabel("Share of forecast value, %")
     ax.set_ylim(0, 108)
 
@@ -188,11 +188,14 @@ def svg(table: Table) -> str:
     return text.replace(INK, "currentColor")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Chart:
     """A figure of the report that shows itself in a notebook."""
 
     table: Table
+
+    def __repr__(self) -> str:
+        return f"<Chart: {self.table.title}>"
 
     def figure(self) -> Figure:
         """Draw it anew as a Matplotlib figure."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clv.reporting.figures import svg
+from clv.reporting.grid import Table
 from clv.reporting.pages import Page
-from clv.reporting.tables import Table
 from clv.units import in_words
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from clv.evaluation.backtest import MODEL
 from clv.evaluation.inputs import ALL
 from clv.reporting import tables
 from clv.reporting import thresholds as limits
-from clv.reporting.tables import Table, show_value
+from clv.reporting.grid import Table, show_value
 from clv.units import in_words
 
 if TYPE_CHECKING:
@@ -316,7 +316,8 @@ def existing_customers(study: Study) -> Page:
     top, shares = rfm.index[0], rfm.iloc[0] / rfm.sum(numeric_only=True)
     finding = (
         f"‘{top}’ holds {show_value(shares['model_existing_total'], 'share')} of the value of the next "
-        f"{in_words(study.economics.horizon)} with {show_value(shares['customers'], 'share')} of the customers."
+        f"{in_words(study.economics.horizon)} with {show_value(shares['customers'], 'share')} of the "
+        "customers."
     )
     notes = [study.cuts.sentence(study.orders.digits, study.orders.currency)]
     return Page("existing", "Existing customers", finding, [made[0], *held], held, notes, folded=made[1:])

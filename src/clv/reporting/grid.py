@@ -1,0 +1,65 @@
+"""A table as a value: columns that know how they print, rows, and the basis every number needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+type Kind = Literal["text", "count", "money", "exact", "share", "signed", "number", "ratio"]
+FORMATS: dict[Kind, str] = {
+    "count": ",.0f",
+    "money": ",.2f",
+    "exact": ",.2f",
+    "share": ".1%",
+    "signed": "+.1%",
+    "number": ",.3f",
+    "ratio": ".2f",
+}
+LARGE_SUMS = 10_000  # from here a column of money prints without decimals
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in the frame, the heading a reader sees, and how values print."""
+
+    key: str
+    label: str
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A named table with the basis every number needs: population, horizon, rate, what it counts."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    frame: pd.DataFrame
+    basis: str = ""
+    total: bool = False  # whether the last row sums or averages the others
+
+    def cells(self) -> list[list[str]]:
+        """The rows as printed text."""
+        columns = [[show_value(v, self._kind(c)) for v in self.frame[c.key]] for c in self.columns]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def _kind(self, column: Column) -> Kind:
+        """Print money without decimals in a column of large sums, all of it alike."""
+        large = column.kind == "money" and self.frame[column.key].abs().max() >= LARGE_SUMS
+        return "count" if large else column.kind
+
+
+def show_value(value: object, kind: Kind) -> str:
+    """Print one value; a dash where there is none."""
+    if kind == "text":
+        return str(value)
+    number = float(value)  # type: ignore[arg-type]
+    if np.isnan(number):
+        return "–"
+    if np.isinf(number):
+        return "∞"
+    return format(number, FORMATS[kind]).replace("%", " %").replace("-", "−")
