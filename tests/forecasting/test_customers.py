@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,7 +191,7 @@ def test_value_of_a_new_customer_by_hand(sample_fits: tuple[Fit, Fit], sample_rf
     """The first order is not discounted; a year of repeats follows: E[X(52)] is 1.444 (published)."""
     purchase, spend = sample_fits
     value = value_of_new(purchase, spend, sample_rfm, "364d", margin=1.0, discount=0.0)
-    assert value == pytest.approx((1 + 1.4440) * float(spend.model.mean_spend()), rel=1e-4)
+    assert value == pytest.approx((1 + 1.4440) * spend.model.mean_spend().item(), rel=1e-4)
     assert value_of_new(purchase, spend, sample_rfm, "364d", margin=0.5, discount=0.2) < value / 2
 
 
@@ -201,5 +200,3 @@ def test_lifetime_of_the_whole_cdnow_cohort(cdnow_study: Study) -> None:
     total = cdnow_study.lifetime.totals().iloc[0]
     assert total["clv"] == pytest.approx(1.1e6, rel=0.10)
     assert total["clv_mean"] == pytest.approx(47, rel=0.10)
-    once = cdnow_study.lifetime.table.filter(ibis._.frequency == 0).clv_mean.sum().execute()
-    assert once == pytest.approx(53_000, rel=0.10)

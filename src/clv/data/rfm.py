@@ -79,9 +79,12 @@ class RFM:
         return dataclasses.replace(self, table=self.table.filter(self.table[column] == value))
 
     def with_columns(self, **columns: Any) -> RFM:
-        """Return the table with further segment columns, given as Ibis expressions or values."""
+        """Return the table with further segment columns, given as Ibis expressions or as one value for all."""
+        import ibis
+
+        given = {n: ibis.literal(v) if isinstance(v, str) else v for n, v in columns.items()}
         names = (*self.segments, *(n for n in columns if n not in self.segments))
-        return dataclasses.replace(self, table=self.table.mutate(**columns).cache(), segments=names)
+        return dataclasses.replace(self, table=self.table.mutate(**given).cache(), segments=names)
 
     def __repr__(self) -> str:
         return f"<RFM of {len(self):,} customers as of {self.as_of}>"

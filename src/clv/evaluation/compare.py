@@ -179,12 +179,15 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
 
 
 def _days(forecast: Forecast, economics: Economics) -> float:
-    """Days in the comparison's horizon; it has to be the forecast's."""
-    if economics.horizon != forecast.horizon:
-        raise ConfigError(
-            f"C010 the forecast runs {forecast.horizon}, economics.horizon is {economics.horizon}; they "
-            f"must be one."
-        )
+    """Days in the comparison's horizon; its assumptions have to be the forecast's."""
+    problems = [
+        f"C010 the forecast has {name} {getattr(forecast, name)}, economics {getattr(economics, name)}; "
+        "they must be one."
+        for name in ("horizon", "margin", "discount")
+        if getattr(forecast, name) != getattr(economics, name)
+    ]
+    if problems:
+        raise ConfigError(*problems)
     return forecast.days
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from clv.models.protocols import Array
 
+_ROUNDING = 1e-9  # a best Gini below this is what rounding leaves of 0: everyone spent the same
+
 
 def total_error(forecast: float, actual: float) -> float:
     """Forecast total ÷ actual total − 1; NaN when nothing happened."""
@@ -45,4 +47,4 @@ def normalised_gini(forecast: Array, actual: Array) -> float:
     if actual.sum() == 0:
         return float("nan")
     best = gini(actual)
-    return gini(forecast) / best if best else float("nan")
+    return gini(forecast) / best if best > _ROUNDING else float("nan")

@@ -46,7 +46,7 @@ def contenders(ax: Axes, table: Table) -> None:
     ax.bar_label(bars, labels, padding=4)
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_xlabel("Forecast total against actual, % (0 is perfect)")
-    ax.margins(x=0.18)
+    ax.margins(x=0.26)
 
 
 def calibration(ax: Axes, table: Table) -> None:
@@ -104,6 +104,7 @@ def _groups(ax: Axes, labels: Sequence[str], series: dict[str, Any]) -> None:
             values,
             width * 0.94,
             edgecolor="white",
+            linewidth=0,
             **STYLES[name],
         )
     ax.set_xticks(places, labels)
@@ -116,7 +117,7 @@ def _lying_groups(ax: Axes, table: Table, columns: dict[str, str]) -> None:
     places = -np.arange(len(frame), dtype=float)
     for i, (name, column) in enumerate(columns.items()):
         offset = ((len(columns) - 1) / 2 - i) * width
-        ax.barh(places + offset, frame[column], width * 0.94, edgecolor="white", **STYLES[name])
+        ax.barh(places + offset, frame[column], width * 0.94, edgecolor="white", linewidth=0, **STYLES[name])
     ax.set_yticks(places, [str(v) for v in frame["segment"]])
     ax.legend(
         frameon=False, loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.5 / max(len(frame), 2)), ncols=4
@@ -146,7 +147,7 @@ def draw(table: Table) -> Figure:
     )
     height = max(2.6, per_row * len(table.frame) + 1.0) if per_row else 3.4
     with rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, height), layout="constrained")
+        figure = Figure(figsize=(6.0, height), layout="constrained")
         ax = figure.add_subplot()
         ax.spines[["top", "right"]].set_visible(False)
         drawer(ax, table)

@@ -1,0 +1,149 @@
+"""The comparison by segment: like with like, nothing invented where something is missing."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import clv
+from clv.errors import ConfigError
+from clv.evaluation.compare import OTHER, Comparison, compare
+from clv.evaluation.inputs import ALL
+from clv.evaluation.study import Study
+from clv.forecasting.customers import forecast, value_of_new
+from clv.forecasting.economics import Economics
+
+NEW = ["formula_1", "formula_1_within", "formula_2", "formula_2_within", "model_new", "model_new_discounted", "ratio"]
+
+
+def of(study: Study, by: str) -> Comparison:
+    return next(c for c in study.comparisons if c.by == by)
+
+
+def test_columns_are_what_they_say(small_study: Study) -> None:
+    table, margin = of(small_study, "channel").table, small_study.economics.margin
+    days, year = small_study.forecast.days, 365.25
+    assert days == 365
+    aov = table["revenue"] / table["orders"]
+    rate = table["repeats"] / table["exposure_days"]
+    frequency = table["orders"] / table["exposure_days"] * year
+    within = np.minimum(table["orders"] / table["customers"], 1 + rate * days)
+    lifetime = aov * table["orders"] / table["customers"]
+    expected = {
+        "aov": aov,
+        "repeat_rate_year": rate * year,
+        "formula_1": (lifetime - table["cac"]) * margin,
+        "formula_1_contribution": lifetime * margin - table["cac"],
+        "formula_1_within": aov * within * margin,
+        "formula_2": aov * frequency * margin / table["churn"],
+        "formula_2_within": aov * frequency * margin * (1 - (1 - table["churn"]) ** (days / year)) / table["churn"],
+        "ratio": table["model_new"] / (aov * within * margin),
+        "model_existing": table["model_existing_total"] / table["customers"],
+        "run_rate_existing": table["revenue"] / table["exposure_days"] * days * margin,
+    }
+    for name, column in expected.items():
+        assert table[name].to_numpy(dtype=float) == pytest.approx(column.to_numpy(dtype=float), nan_ok=True), name
+
+
+def test_the_whole_base_is_last_and_the_segments_add_up(small_study: Study) -> None:
+    for comparison in small_study.comparisons:
+        table = comparison.table
+        assert table.index[-1] == ALL
+        for name in ("customers", "orders", "repeats", "revenue", "exposure_days", "model_existing_total"):
+            assert table[name].iloc[:-1].sum() == pytest.approx(table.loc[ALL, name]), (comparison.by, name)
+        assert table.loc[ALL, "model_existing_total"] == pytest.approx(small_study.forecast.totals()["clv"][0])
+
+
+def test_a_segment_with_a_fit_of_its_own_is_valued_by_it(small_study: Study) -> None:
+    table, e = of(small_study, "country").table, small_study.economics
+    assert table["own_fit"].to_dict() == {"AT": True, "CZ": True, OTHER: False, ALL: False}
+    part = small_study.rfm.where("country", "AT")
+    own = clv.fit(clv.BGNBD, part), clv.fit(clv.GammaGamma, part)
+    assert table.loc["AT", "model_new"] == pytest.approx(value_of_new(*own, part, "12m", margin=e.margin, discount=0))
+    whole = value_of_new(
+        small_study.purchase, small_study.spend, small_study.rfm, "12m", margin=e.margin, discount=e.discount
+    )
+    assert table.loc[[OTHER, ALL], "model_new_discounted"].to_list() == pytest.approx([whole, whole])
+    assert (table["model_new_discounted"] < table["model_new"]).all()
+
+
+def test_tiny_segments_are_merged_and_few_are_flagged(small_study: Study) -> None:
+    table = of(small_study, "country").table
+    assert "LT" not in table.index
+    assert table.loc[OTHER, "customers"] == 12
+    assert table["few"].to_dict() == {"AT": False, "CZ": False, OTHER: True, ALL: False}
+    channels = of(small_study, "channel").table
+    assert channels["few"].iloc[:-1].all()  # 35 or 36 customers each: flagged, not merged
+    assert OTHER not in channels.index
+
+
+def test_nobody_is_new_in_a_behavioural_segment(small_study: Study) -> None:
+    comparison = of(small_study, "rfm_segment")
+    assert comparison.behavioural
+    assert comparison.table.drop(index=ALL)[NEW].isna().all().all()
+    shown = [name for name in NEW if name != "formula_1"]  # formula 1 over a lifetime needs one CAC for all
+    assert comparison.table.loc[ALL, shown].notna().all()
+    assert comparison.table["model_existing"].notna().all()
+    assert not of(small_study, "cohort").behavioural
+
+
+def test_an_unknown_cac_is_nan_never_0(small_study: Study, hostile: tuple[str, ...]) -> None:
+    table = of(small_study, "channel").table
+    assert np.isnan(table.loc[[hostile[0], ALL], ["cac", "formula_1", "formula_1_contribution"]].to_numpy()).all()
+    assert table.loc[hostile[3], "cac"] == 7.0
+    assert table.loc[hostile[1:], ["formula_1", "formula_1_contribution"]].notna().all().all()
+    assert table["formula_1_within"].notna().all()  # before CAC, so it needs none
+    assert of(small_study, "country").table["cac"].isna().all()
+
+
+def test_one_cac_is_everyones(small_study: Study) -> None:
+    table = compare(small_study.forecast, Economics(0.4, cac=12.5), "country").table
+    assert (table["cac"] == 12.5).all()
+
+
+def test_holdout_columns_are_those_of_the_holdout(small_study: Study) -> None:
+    held, table = small_study.holdout, of(small_study, "channel").table
+    assert held is not None
+    parts = held.by_segment("channel")
+    assert table.loc[parts.index, "holdout_actual"].to_numpy() == pytest.approx(parts["actual"] / parts["customers"])
+    assert table.loc[ALL, "holdout_actual"] * len(held.holdout.rfm) == pytest.approx(held.actual_spend)
+    assert "holdout_actual" not in compare(small_study.forecast, small_study.economics, "channel").table
+
+
+def test_default_economics_are_those_of_the_forecast(small_study: Study) -> None:
+    made = compare(small_study.forecast, by="country")
+    assert (made.economics.margin, made.economics.discount, made.economics.horizon) == (0.4, 0.1, "12m")
+    assert "40%" in made.basis.replace(" ", "")
+
+
+def test_cdnow_as_a_whole(cdnow_study: Study) -> None:
+    table = of(cdnow_study, "cohort").table
+    assert table.loc[ALL, "customers"] == 23_502
+    assert table.loc[["1997-01", "1997-02", "1997-03"], "own_fit"].all()
+    assert list(table.index) == ["1997-01", "1997-02", "1997-03", OTHER, ALL]
+
+
+def test_another_horizon_is_refused(small_study: Study) -> None:
+    with pytest.raises(ConfigError, match="C010 the forecast has horizon 12m, economics 6m"):
+        compare(small_study.forecast, Economics(0.4, horizon="6m"), "channel")
+
+
+@pytest.mark.parametrize("changed", [{"margin": 0.2}, {"discount": 0.2}])
+def test_another_margin_or_rate_is_refused(small_study: Study, changed: dict[str, float]) -> None:
+    economics = dataclasses.replace(small_study.economics, **changed)
+    with pytest.raises(ConfigError, match="C010"):
+        compare(small_study.forecast, economics, "channel")
+
+
+def test_an_unknown_segment_is_refused(small_study: Study) -> None:
+    with pytest.raises(ConfigError, match=r"C001 by must name a segment; got 'chanel'"):
+        compare(small_study.forecast, by="chanel")
+
+
+def test_a_base_with_one_segment_is_compared(small_log: pd.DataFrame) -> None:
+    rfm = clv.Transactions(small_log.assign(shop="one"), as_of="2025-12-31", segments=("shop",)).rfm()
+    fits = clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm)
+    table = compare(forecast(*fits, rfm, margin=0.4), by="shop").table
+    assert list(table.index) == ["one", ALL]
+    assert table.loc["one", "model_new"] == pytest.approx(table.loc[ALL, "model_new"], rel=1e-6)
