@@ -22,7 +22,7 @@ HOSTILE = (
     "Каталог «Весна»",
     "小红书",
     "توصية 🎁",
-    "US$ x^ \\frac$ id=\"a\" $",
+    'US$ x^ \\frac$ id="a" $',
 )
 AS_OF, CUT, FIRST_DAY = "2025-12-31", "2025-06-30", pd.Timestamp("2024-01-01")
 CONFIG = """

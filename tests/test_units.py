@@ -43,7 +43,7 @@ def test_a_lifetime_has_no_end():
 
 @pytest.mark.parametrize("horizon", ["", "12", "m", "0d", "-3m", "1.5y", "12 months", "12q", "soon", "1m2w"])
 def test_a_text_without_number_and_unit_is_no_horizon(horizon):
-    with pytest.raises(ConfigError, match="C007 horizon must be a number with a unit") as caught:
+    with pytest.raises(ConfigError, match="C006 horizon must be a number with a unit") as caught:
         horizon_end(horizon, DAY(2026, 1, 1))
     assert repr(horizon) in str(caught.value)
 

@@ -14,7 +14,15 @@ from clv.evaluation.study import Study
 from clv.forecasting.customers import forecast, value_of_new
 from clv.forecasting.economics import Economics
 
-NEW = ["formula_1", "formula_1_within", "formula_2", "formula_2_within", "model_new", "model_new_discounted", "ratio"]
+NEW = [
+    "formula_1",
+    "formula_1_within",
+    "formula_2",
+    "formula_2_within",
+    "model_new",
+    "model_new_discounted",
+    "ratio",
+]
 
 
 def of(study: Study, by: str) -> Comparison:
@@ -37,13 +45,19 @@ def test_columns_are_what_they_say(small_study: Study) -> None:
         "formula_1_contribution": lifetime * margin - table["cac"],
         "formula_1_within": aov * within * margin,
         "formula_2": aov * frequency * margin / table["churn"],
-        "formula_2_within": aov * frequency * margin * (1 - (1 - table["churn"]) ** (days / year)) / table["churn"],
+        "formula_2_within": aov
+        * frequency
+        * margin
+        * (1 - (1 - table["churn"]) ** (days / year))
+        / table["churn"],
         "ratio": table["model_new"] / (aov * within * margin),
         "model_existing": table["model_existing_total"] / table["customers"],
         "run_rate_existing": table["revenue"] / table["exposure_days"] * days * margin,
     }
     for name, column in expected.items():
-        assert table[name].to_numpy(dtype=float) == pytest.approx(column.to_numpy(dtype=float), nan_ok=True), name
+        assert table[name].to_numpy(dtype=float) == pytest.approx(
+            column.to_numpy(dtype=float), nan_ok=True
+        ), name
 
 
 def test_the_whole_base_is_last_and_the_segments_add_up(small_study: Study) -> None:
@@ -52,7 +66,9 @@ def test_the_whole_base_is_last_and_the_segments_add_up(small_study: Study) -> N
         assert table.index[-1] == ALL
         for name in ("customers", "orders", "repeats", "revenue", "exposure_days", "model_existing_total"):
             assert table[name].iloc[:-1].sum() == pytest.approx(table.loc[ALL, name]), (comparison.by, name)
-        assert table.loc[ALL, "model_existing_total"] == pytest.approx(small_study.forecast.totals()["clv"][0])
+        assert table.loc[ALL, "model_existing_total"] == pytest.approx(
+            small_study.forecast.totals()["clv"][0]
+        )
 
 
 def test_a_segment_with_a_fit_of_its_own_is_valued_by_it(small_study: Study) -> None:
@@ -60,7 +76,9 @@ def test_a_segment_with_a_fit_of_its_own_is_valued_by_it(small_study: Study) -> 
     assert table["own_fit"].to_dict() == {"AT": True, "CZ": True, OTHER: False, ALL: False}
     part = small_study.rfm.where("country", "AT")
     own = clv.fit(clv.BGNBD, part), clv.fit(clv.GammaGamma, part)
-    assert table.loc["AT", "model_new"] == pytest.approx(value_of_new(*own, part, "12m", margin=e.margin, discount=0))
+    assert table.loc["AT", "model_new"] == pytest.approx(
+        value_of_new(*own, part, "12m", margin=e.margin, discount=0)
+    )
     whole = value_of_new(
         small_study.purchase, small_study.spend, small_study.rfm, "12m", margin=e.margin, discount=e.discount
     )
@@ -90,7 +108,9 @@ def test_nobody_is_new_in_a_behavioural_segment(small_study: Study) -> None:
 
 def test_an_unknown_cac_is_nan_never_0(small_study: Study, hostile: tuple[str, ...]) -> None:
     table = of(small_study, "channel").table
-    assert np.isnan(table.loc[[hostile[0], ALL], ["cac", "formula_1", "formula_1_contribution"]].to_numpy()).all()
+    assert np.isnan(
+        table.loc[[hostile[0], ALL], ["cac", "formula_1", "formula_1_contribution"]].to_numpy()
+    ).all()
     assert table.loc[hostile[3], "cac"] == 7.0
     assert table.loc[hostile[1:], ["formula_1", "formula_1_contribution"]].notna().all().all()
     assert table["formula_1_within"].notna().all()  # before CAC, so it needs none
@@ -106,7 +126,9 @@ def test_holdout_columns_are_those_of_the_holdout(small_study: Study) -> None:
     held, table = small_study.holdout, of(small_study, "channel").table
     assert held is not None
     parts = held.by_segment("channel")
-    assert table.loc[parts.index, "holdout_actual"].to_numpy() == pytest.approx(parts["actual"] / parts["customers"])
+    assert table.loc[parts.index, "holdout_actual"].to_numpy() == pytest.approx(
+        parts["actual"] / parts["customers"]
+    )
     assert table.loc[ALL, "holdout_actual"] * len(held.holdout.rfm) == pytest.approx(held.actual_spend)
     assert "holdout_actual" not in compare(small_study.forecast, small_study.economics, "channel").table
 

@@ -44,7 +44,9 @@ def test_gini_is_the_mean_over_every_order_of_ties(rows: list[tuple[int, int]]) 
 
 
 @given(small, st.data())
-def test_top_share_is_the_mean_over_every_order_of_ties(rows: list[tuple[int, int]], data: st.DataObject) -> None:
+def test_top_share_is_the_mean_over_every_order_of_ties(
+    rows: list[tuple[int, int]], data: st.DataObject
+) -> None:
     forecast, actual = np.array(rows, dtype=float).T
     k = data.draw(st.integers(1, len(rows)))
     found = top_share(forecast, actual, k / len(rows))

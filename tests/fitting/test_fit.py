@@ -100,7 +100,9 @@ def test_the_covariance_is_the_inverse_of_the_observed_information(fitted):
 
     step = 1e-5 * at
     units = np.diag(step)
-    information = -np.array([(slope(at + u) - slope(at - u)) / (2 * d) for u, d in zip(units, step, strict=True)])
+    information = -np.array(
+        [(slope(at + u) - slope(at - u)) / (2 * d) for u, d in zip(units, step, strict=True)]
+    )
     np.testing.assert_allclose(fit.covariance, np.linalg.inv(information), rtol=1e-5)
     np.testing.assert_allclose(list(fit.standard_errors.values()), np.sqrt(np.diag(fit.covariance)))
 
@@ -176,7 +178,9 @@ def test_equal_spend_of_everybody_is_an_edge_too():
     np.testing.assert_allclose(fit.model.expected_spend(h.m, h.S), 50, rtol=0.1)
 
 
-@pytest.mark.parametrize("history", [PurchaseHistory([3], [20], [30]), PurchaseHistory([3, 0], [20, 0], [30, 30])])
+@pytest.mark.parametrize(
+    "history", [PurchaseHistory([3], [20], [30]), PurchaseHistory([3, 0], [20, 0], [30, 30])]
+)
 def test_a_handful_of_customers_never_looks_like_a_good_fit(history):
     fit = clv.fit(BGNBD, history)
     assert not fit.converged or fit.message.startswith("M003")
@@ -189,7 +193,11 @@ def test_a_handful_of_customers_never_looks_like_a_good_fit(history):
 @pytest.mark.parametrize(
     ("kind", "history", "why"),
     [
-        (BGNBD, PurchaseHistory(np.zeros(9), np.zeros(9), np.full(9, 30.0)), "number of repeat purchases is 0"),
+        (
+            BGNBD,
+            PurchaseHistory(np.zeros(9), np.zeros(9), np.full(9, 30.0)),
+            "number of repeat purchases is 0",
+        ),
         (BGNBD, PurchaseHistory(np.zeros(9), np.zeros(9), np.zeros(9)), "number of repeat purchases is 0"),
         (BGNBD, PurchaseHistory([2], [3], [9], [0]), "customers is 0"),
         (BGNBD, PurchaseHistory([], [], []), "customers is 0"),

@@ -178,12 +178,21 @@ def test_assumptions_are_checked(
 
 
 def test_an_unknown_segment_is_named_with_those_there_are(small_study: Study) -> None:
-    with pytest.raises(ConfigError, match=r"C001 by must name a segment; got 'chanel'.*cohort, channel, country"):
+    with pytest.raises(
+        ConfigError, match=r"C001 by must name a segment; got 'chanel'.*cohort, channel, country"
+    ):
         small_study.forecast.totals("chanel")
 
 
 def test_basis_says_what_is_counted(year: Forecast) -> None:
-    for part in ("2,357 existing customers", "next 12 months", "1997-09-30", "contribution", "15%", "before acquisition"):
+    for part in (
+        "2,357 existing customers",
+        "next 12 months",
+        "1997-09-30",
+        "contribution",
+        "15%",
+        "before acquisition",
+    ):
         assert part in year.basis
 
 

@@ -48,7 +48,9 @@ def test_all_errors_come_together() -> None:
     assert sorted(caught.value.codes) == ["C002", "C003", "C004", "C006", "P002"]
 
 
-@pytest.mark.parametrize("given", [{"margin": 1}, {"discount": 0}, {"discount": 1}, {"churn": 1}, {"cac": 0.0}])
+@pytest.mark.parametrize(
+    "given", [{"margin": 1}, {"discount": 0}, {"discount": 1}, {"churn": 1}, {"cac": 0.0}]
+)
 def test_limits_are_allowed(given: dict[str, Any]) -> None:
     assert Economics(**({"margin": 0.3} | given)).margin > 0
 

@@ -21,7 +21,9 @@ REVENUE, ORDERS, REPEATS, EXPOSURE = 360.0, 7, 3, 240.0
 
 @pytest.fixture(scope="module")
 def base() -> Transactions:
-    rows = [(c, pd.Timestamp("2026-01-01") + pd.Timedelta(days=d), v) for c, own in BASE.items() for d, v in own]
+    rows = [
+        (c, pd.Timestamp("2026-01-01") + pd.Timedelta(days=d), v) for c, own in BASE.items() for d, v in own
+    ]
     log = pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
     return Transactions(log, as_of="2026-04-11")
 
@@ -94,7 +96,9 @@ def test_frequency_and_churn_are_of_the_same_period(base: Transactions) -> None:
     assert inputs(base, "period:60d")["frequency"] == pytest.approx(ORDERS / EXPOSURE * 60)
 
 
-@pytest.mark.parametrize(("churn", "value", "within"), [("inactive:60d", 53.6, 0.05), ("inactive:180d", 67.77, 0.01)])
+@pytest.mark.parametrize(
+    ("churn", "value", "within"), [("inactive:60d", 53.6, 0.05), ("inactive:180d", 67.77, 0.01)]
+)
 def test_formula_2_moves_with_the_churn_definition(
     cdnow_study: Study, churn: str, value: float, within: float
 ) -> None:
@@ -125,7 +129,9 @@ def test_annuities_keep_their_identities(m: float, r: float, d: float) -> None:
     residual, ordinary = simple.annuity_residual(m, r, d), simple.annuity_ordinary(m, r, d)
     assert due == pytest.approx(m + residual)  # a payment now, then what is left of it
     assert due == pytest.approx(ordinary * (1 + d))  # the same payments one period later
-    assert due == pytest.approx(sum(m * (r / (1 + d)) ** k for k in range(2000)) + due * (r / (1 + d)) ** 2000)
+    assert due == pytest.approx(
+        sum(m * (r / (1 + d)) ** k for k in range(2000)) + due * (r / (1 + d)) ** 2000
+    )
 
 
 def test_annuities_by_hand() -> None:
@@ -138,5 +144,13 @@ def test_inputs_by_segment_add_up_to_the_whole(sample_rfm: object) -> None:
     rule = Churn("", silent_days=60)
     parts = formula_inputs(sample_rfm, rule, 30, "cohort")  # type: ignore[arg-type]
     whole = formula_inputs(sample_rfm, rule, 30).loc[ALL]  # type: ignore[arg-type]
-    for name in ("customers", "orders", "repeats", "revenue", "exposure_days", "own_rate", "own_rate_with_first"):
+    for name in (
+        "customers",
+        "orders",
+        "repeats",
+        "revenue",
+        "exposure_days",
+        "own_rate",
+        "own_rate_with_first",
+    ):
         assert parts[name].sum() == pytest.approx(whole[name])

@@ -1,8 +1,8 @@
 """Published numbers of the BG/NBD.
 
-[FHL05] Fader, Hardie & Lee (2005), Marketing Science 24(2). [FHB] their spreadsheet of the paper.
-[BTYD] the R package and its walkthrough. [CLVTools] the R package's tests. [R] recomputed for this project
-with scipy and mpmath, on the day counts of the sample.
+[FHL05] Fader, Hardie & Lee (2005), Marketing Science 24(2). [CLVTools] the tests of that R package.
+[S] held by the tests or documents of a reference implementation. [R] recomputed for this project with
+scipy and mpmath, on the day counts of the sample.
 """
 
 import numpy as np
@@ -26,9 +26,9 @@ def fit(cdnow):
 
 
 def test_the_sample_is_that_of_the_paper(customers):
-    assert len(customers) == 2357  # [FHL05] section 5
+    assert len(customers) == 2357  # [FHL05]
     assert (customers["frequency"] > 0).sum() == 946  # [FH13]
-    assert customers["T"].max() == 272  # a customer of 1 January; [FHL05] has 38.86 weeks
+    assert customers["T"].max() == 272  # a customer of 1 January
     assert customers["actual_purchases"].sum() == 1882  # [R]
 
 
@@ -36,7 +36,7 @@ def test_the_fit_of_the_paper(fit):
     assert fit.converged
     assert fit.log_likelihood == pytest.approx(-9582.429, abs=5e-4)  # [FHL05] −9582.4; [CLVTools] −9582.429
     found = list(fit.parameters.values())
-    np.testing.assert_allclose(found, [0.243, 4.414, 0.793, 2.426], atol=5e-4)  # [FHL05] table 2
+    np.testing.assert_allclose(found, [0.243, 4.414, 0.793, 2.426], atol=5e-4)  # [FHL05]
     np.testing.assert_allclose(found, [0.2425945, 4.4136019, 0.7929199, 2.4258881], rtol=1e-5)  # [CLVTools]
 
 
@@ -64,26 +64,26 @@ def test_zeros_left_out_are_other_customers():
 def test_log_likelihood_of_six_customers(fit):
     x, t_x, T = [2, 1, 0, 7, 2, 4], np.array([213, 12, 0, 206, 250, 186]), np.array([272] * 5 + [189])
     found = fit.model.log_likelihood(PurchaseHistory(x, t_x / 7, T / 7))
-    want = [-9.4596, -4.4711, -0.5538, -21.8644, -9.5367, -14.1284]  # [FHB]
+    want = [-9.4596, -4.4711, -0.5538, -21.8644, -9.5367, -14.1284]  # [S]
     np.testing.assert_allclose(found, want, atol=5e-5)
 
 
 @pytest.mark.parametrize("model", [PRINTED, BGNBD(0.2425945, 4.4136019, 0.7929199, 2.4258881)], ids=str)
 def test_the_customer_of_the_paper(model):
     h = PurchaseHistory(2, 30.43, 38.86)
-    assert model.expected_purchases(h, 39.0) == pytest.approx(1.226, abs=5e-4)  # [FHL05] section 5, [FHB]
+    assert model.expected_purchases(h, 39.0) == pytest.approx(1.226, abs=5e-4)  # [FHL05]
     assert model.p_alive(h) == pytest.approx(0.7266, abs=5e-5)  # [R]
 
 
 def test_purchases_of_a_new_customer(fit):
     weeks = [0.1429, 1.0, 3.0, 31.8571, 32.0]
     found = [fit.model.expected_purchases_new(t)[0] for t in weeks]
-    np.testing.assert_allclose(found, [0.0078, 0.0532, 0.1506, 1.0405, 1.0437], atol=5e-5)  # [FHB]
-    assert fit.model.expected_purchases_new(52.0) == pytest.approx(1.4440, abs=5e-5)  # [BTYD]
+    np.testing.assert_allclose(found, [0.0078, 0.0532, 0.1506, 1.0405, 1.0437], atol=5e-5)  # [S]
+    assert fit.model.expected_purchases_new(52.0) == pytest.approx(1.4440, abs=5e-5)  # [S]
 
 
-def test_the_spreadsheet_stops_its_series_early(fit):
-    """[FHB] has 1.8576 at 78 weeks: its 2F1 has 150 terms, where 1.8580 needs more."""
+def test_a_published_series_stops_early(fit):
+    """[S] has 1.8576 at 78 weeks: what 150 terms of the 2F1 give, where 1.8580 needs more."""
     m, t, terms = fit.model, 78.0, np.arange(149)
     z, c = t / (m.alpha + t), m.a + m.b - 1
     series = 1 + np.cumprod((m.r + terms) * (m.b + terms) / ((c + terms) * (1 + terms)) * z).sum()
@@ -93,14 +93,14 @@ def test_the_spreadsheet_stops_its_series_early(fit):
 
 def test_a_frequent_customer(fit):
     h = PurchaseHistory(26, 30.857, 31)  # customer 1516 of the sample
-    assert fit.model.expected_purchases(h, 52.0) == pytest.approx(25.757, abs=5e-4)  # [BTYD]
-    assert fit.model.p_alive(h) == pytest.approx(0.96885, abs=5e-6)  # [BTYD]
+    assert fit.model.expected_purchases(h, 52.0) == pytest.approx(25.757, abs=5e-4)  # [S]
+    assert fit.model.p_alive(h) == pytest.approx(0.96885, abs=5e-6)  # [S]
 
 
 def test_more_purchases_and_then_silence_mean_less(fit):
     h = PurchaseHistory([10, 15, 20, 25], np.full(4, 20.0), np.full(4, 39.0))
     found = fit.model.expected_purchases(h, 52.0)
-    # [BTYD] prints .34746 .04283 .00416 .00036: its search stopped where the fifth digit still moved.
+    # [S] has .34746 .04283 .00416 .00036: its search stopped where the fifth digit still moved.
     np.testing.assert_allclose(found, [0.3475, 0.0428, 0.0042, 0.0004], atol=5e-5)
     np.testing.assert_allclose(found[1:], [0.04283, 0.00416, 0.00036], atol=1e-5)
 
@@ -121,7 +121,7 @@ def test_the_holdout_of_the_paper(holdout):
     model, actual = holdout
     assert model.sum() == pytest.approx(1653.4, abs=0.05)  # [R]
     assert np.abs(model - actual).mean() == pytest.approx(0.7855, abs=5e-5)  # [R]
-    assert np.corrcoef(model, actual)[0, 1] == pytest.approx(0.626, abs=5e-4)  # [FHL05] table 3: .626
+    assert np.corrcoef(model, actual)[0, 1] == pytest.approx(0.626, abs=5e-4)  # [R]
 
 
 def test_the_holdout_by_past_purchases(holdout, customers):
@@ -129,14 +129,14 @@ def test_the_holdout_by_past_purchases(holdout, customers):
     bins = np.minimum(customers["frequency"], 7)
     by_bin = [[values[bins == k].mean() for k in range(8)] for values in (actual, model)]
     want = [
-        [0.2367, 0.6970, 1.3925, 1.5600, 2.5323, 2.9474, 3.8621, 6.3594],  # actual, [BTYD]
-        [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570],  # model, [BTYD]
+        [0.2367, 0.6970, 1.3925, 1.5600, 2.5323, 2.9474, 3.8621, 6.3594],  # actual, [S]
+        [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570],  # model, [S]
     ]
-    np.testing.assert_allclose(by_bin, want, rtol=6e-5)  # [BTYD] searched to about five digits
+    np.testing.assert_allclose(by_bin, want, rtol=6e-5)  # searched to about five digits
 
 
 def test_the_whole_cohort_by_the_end_of_the_holdout(cdnow):
-    """Unconditional: repeat purchases to week 78 from the day each joined; estimates to four decimals, [R]."""
+    """Unconditional: repeat purchases to week 78 from the day each joined; at four-decimal estimates, [R]."""
     model = BGNBD(0.2426, 4.4136, 0.7929, 2.4259)
     h = cdnow.rfm.history(PurchaseHistory)
     joined = {T: model.expected_purchases_new(T + 39.0)[0] for T in np.unique(h.T)}

@@ -1,6 +1,6 @@
 """Laws of the spend model, and published numbers of the Gamma-Gamma.
 
-[FH13] Fader & Hardie (2013), note 025. [L] the tests of the lifetimes package. [R] recomputed.
+[FH13] Fader & Hardie (2013), note 025. [S] held by the tests of a reference implementation. [R] recomputed.
 """
 
 import dataclasses
@@ -134,7 +134,7 @@ def test_extremes_are_right():
 
     model, h = GammaGamma(100.0, 1e4, 1e-3), SpendHistory([1, 1e4, 1e4, 3], [1e-9, 1e9, 1.0, 1e-4])
     with mp.workdps(40):
-        p, q, g = map(mpf, (100, 10**4, mpf(1) / 1000))
+        p, q = mpf(100), mpf(10**4)
         want = [
             mp.loggamma(p * m + q) - mp.loggamma(p * m) - mp.loggamma(q)
             + q * mp.log(mpf(model.gamma)) + p * m * mp.log(mpf(S)) - mp.log(mpf(S)) + mp.log(m)
@@ -182,7 +182,7 @@ def test_the_likelihood_of_totals_is_another_number(fit, cdnow):
 
 
 def test_the_first_ten_customers(fit, customers):
-    """In the order of the log; [L] to two decimals."""
+    """In the order of the log; [S] to two decimals."""
     log = clv.datasets.load_cdnow_sample()
     ten = customers.loc[log["customer_id"].unique()[:10]]
     found = fit.model.expected_spend(ten["spend_days"].to_numpy(float), ten["repeat_spend"].to_numpy() / 100)

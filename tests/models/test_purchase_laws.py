@@ -55,7 +55,7 @@ def change(model, **changes):
 
 @dataclasses.dataclass(frozen=True)
 class Story:
-    """Log densities on a grid of customers, (customers,), and what one customer does, (histories, customers)."""
+    """Log densities on a grid of customers, and what one customer does, (histories, customers)."""
 
     prior: np.ndarray
     alive: np.ndarray  # log-likelihood of the history and being alive at T
@@ -132,7 +132,9 @@ def test_rescaling_time_shifts_the_likelihood_and_nothing_else(model, c):
     other = change(model, **{name: getattr(model, name) * c for name in scales})
     h, g = HISTORIES, HISTORIES.rescaled(1 / c)
     shift = -h.x * np.log(c)
-    np.testing.assert_allclose(other.log_likelihood(g), model.log_likelihood(h) + shift, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        other.log_likelihood(g), model.log_likelihood(h) + shift, rtol=1e-12, atol=1e-12
+    )
     np.testing.assert_allclose(other.p_alive(g), model.p_alive(h), rtol=1e-12)
     np.testing.assert_allclose(
         other.expected_purchases(g, 52.0 * c), model.expected_purchases(h, 52.0), rtol=1e-11

@@ -135,7 +135,9 @@ def main():
     cases += [(p, HISTORIES[i], t, rate) for p in PARAMETERS for i in (0, 4, 5, 7) for rate, t in DISCOUNTS]
     with Path(__file__).with_name("bg_nbd.csv").open("w", newline="") as file:
         write = csv.writer(file, lineterminator="\n").writerow
-        write("r alpha a b x t_x T t rate log_likelihood p_alive purchases".split())
+        write(
+            ["r", "alpha", "a", "b", "x", "t_x", "T", "t", "rate", "log_likelihood", "p_alive", "purchases"]
+        )
         for case in cases:
             try:
                 write(row(*case))

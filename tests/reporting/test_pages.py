@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from clv.evaluation.backtest import MODEL
+from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
 from clv.reporting import pages
 from clv.reporting import thresholds as limits
@@ -16,10 +17,10 @@ from clv.reporting import thresholds as limits
 OTHERS = {"Repeat run-rate": 0.345, "Formula 1": 1.2, "Formula 2": -0.5}
 
 
-def judged(study: Study, errors: dict[str, float], gini: dict[str, float]) -> Study:
+def judged(study: Study, errors: dict[str, float], gini: dict[str, float], actual: float = 100.0) -> Study:
     """The study, with a hold-out in which the contenders did as told."""
     told = pd.Series(OTHERS | errors)
-    contenders = pd.DataFrame({"forecast": 100 * (1 + told), "actual": 100.0, "error": told})
+    contenders = pd.DataFrame({"forecast": 100.0, "actual": actual, "error": told})
     individual = pd.DataFrame({"mae": 1.0, "top_decile": 0.42, "gini": pd.Series(gini)})
     assert study.holdout is not None
     held = dataclasses.replace(study.holdout, contenders=contenders, individual=individual)
@@ -27,7 +28,9 @@ def judged(study: Study, errors: dict[str, float], gini: dict[str, float]) -> St
 
 
 def test_the_model_wins_when_it_is_nearest(small_study: Study) -> None:
-    said = pages.verdict(judged(small_study, {MODEL: -0.05, "Own rate": 0.4}, {MODEL: 0.66, "Own rate": 0.66}))
+    said = pages.verdict(
+        judged(small_study, {MODEL: -0.05, "Own rate": 0.4}, {MODEL: 0.66, "Own rate": 0.66})
+    )
     assert said.startswith("Use the model: it missed the total by −5.0 %, and its top tenth")
     assert "42.0 %" in said
     assert "Repeat run-rate +34.5 %, formula 1 +120.0 %, formula 2 −50.0 %." in said
@@ -37,7 +40,9 @@ def test_the_model_wins_when_it_is_nearest(small_study: Study) -> None:
 
 def test_own_rate_wins_when_it_is_nearer_and_ranks_as_well(small_study: Study) -> None:
     gini = {MODEL: 0.66, "Own rate": 0.66 - limits.GINI_SLACK + 0.001}
-    assert pages.verdict(judged(small_study, {MODEL: -0.2, "Own rate": 0.1}, gini)).startswith("Use own rate:")
+    assert pages.verdict(judged(small_study, {MODEL: -0.2, "Own rate": 0.1}, gini)).startswith(
+        "Use own rate:"
+    )
 
 
 def test_own_rate_loses_when_it_ranks_worse(small_study: Study) -> None:
@@ -62,11 +67,28 @@ def test_a_large_miss_is_not_to_be_used_for_level(small_study: Study, error: flo
 
 def test_a_holdout_in_which_nothing_was_bought_gives_no_verdict(small_study: Study) -> None:
     names = (MODEL, "Own rate", *OTHERS)
-    silent = judged(small_study, dict.fromkeys(names, math.nan), {MODEL: math.nan, "Own rate": math.nan})
+    silent = judged(
+        small_study, dict.fromkeys(names, math.nan), dict.fromkeys(names[:2], math.nan), actual=0.0
+    )
     said = pages.verdict(silent)
     assert "Use " not in said
     assert "nan" not in said
     assert all("nan" not in page.finding and "–" not in page.finding for page in pages.pages(silent))
+    assert {light.name: light.level for light in pages.lights(silent)}["Hold-out"] == "fair"
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [(10, "10.00, 50.0 % less than the model"), (30, "50.0 % more than"), (20.9, "about the same")],
+)
+def test_the_gap_to_formula_1_is_a_share_of_the_model(small_study: Study, formula: float, said: str) -> None:
+    first = small_study.comparisons[0]
+    table = first.table.copy()
+    table.loc[ALL, ["formula_1_within", "formula_2_within", "model_new"]] = (formula, math.nan, 20.0)
+    told = [dataclasses.replace(first, table=table), *small_study.comparisons[1:]]
+    finding = pages.formulas(dataclasses.replace(small_study, comparisons=told)).finding
+    assert said in finding
+    assert "formula 2 gives –." in finding  # churn that could not be measured
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
 from clv.reporting import tables
 from clv.reporting.pages import pages
-from clv.reporting.tables import Column, Kind, Table, show_value
+from clv.reporting.grid import Column, Kind, Table, show_value
 
 EXEMPT = {"findings", "assumptions"}  # words, not figures: they are the basis
 
@@ -21,8 +21,7 @@ EXEMPT = {"findings", "assumptions"}  # words, not figures: they are the basis
         (1234567, "count", "1,234,567"),
         (-3, "count", "−3"),
         (9999.994, "money", "9,999.99"),
-        (10000.4, "money", "10,000"),
-        (-12345.6, "money", "−12,346"),
+        (-12345.6, "money", "−12,345.60"),
         (12345.678, "exact", "12,345.68"),
         (0.1234, "share", "12.3 %"),
         (0.1234, "signed", "+12.3 %"),
@@ -46,6 +45,18 @@ def test_cells_follow_the_columns() -> None:
     assert table.cells() == [["−1.00", "a"], ["–", "b"]]
 
 
+def test_a_column_of_large_sums_prints_without_decimals_all_of_it() -> None:
+    frame = pd.DataFrame({"large": [10_000.4, -1.6], "small": [9_999.4, 1.6], "ledger": [10_000.4, 1.6]})
+    kinds: dict[str, Kind] = {"large": "money", "small": "money", "ledger": "exact"}
+    table = Table("t", "T", [Column(name, name, kind) for name, kind in kinds.items()], frame)
+    assert table.cells() == [["10,000", "9,999.40", "10,000.40"], ["−2", "1.60", "1.60"]]
+
+
+def test_an_infinite_value_does_not_take_the_decimals_of_its_column() -> None:
+    table = Table("t", "T", [Column("v", "V", "money")], pd.DataFrame({"v": [math.inf, 1.25, math.nan]}))
+    assert table.cells() == [["∞"], ["1.25"], ["–"]]
+
+
 def everything(study: Study) -> list[Table]:
     return [table for page in pages(study) for table in (*page.tables, *page.charts, *page.folded)]
 
@@ -55,7 +66,9 @@ def test_every_table_carries_its_basis(small_study: Study) -> None:
         assert bool(table.basis) != (table.name in EXEMPT), table.name
         assert table.title
         if table.name not in EXEMPT | {"calibration", "estimates"}:
-            assert any(day in table.basis for day in ("2025-12-31", "2025-06-30")) or table.name == "ages", table.name
+            assert any(day in table.basis for day in ("2025-12-31", "2025-06-30")) or table.name == "ages", (
+                table.name
+            )
     names = {table.name for table in everything(small_study)}
     for by in ("channel", "country", "cohort"):
         assert {f"new_by_{by}", f"existing_by_{by}", f"holdout_by_{by}"} <= names
@@ -103,7 +116,9 @@ def test_concentration_by_hand(small_study: Study) -> None:
     assert frame["ahead"].is_monotonic_increasing
 
 
-def test_ages_start_with_the_first_order_and_follow_what_was_seen(small_study: Study, small_log: pd.DataFrame) -> None:
+def test_ages_start_with_the_first_order_and_follow_what_was_seen(
+    small_study: Study, small_log: pd.DataFrame
+) -> None:
     frame, margin = tables.ages(small_study).frame, small_study.economics.margin
     first = small_log.drop_duplicates("customer_id")["amount"].mean()
     assert frame["actual"].iloc[0] == pytest.approx(first * margin)

@@ -79,7 +79,7 @@ class RFM:
         return dataclasses.replace(self, table=self.table.filter(self.table[column] == value))
 
     def with_columns(self, **columns: Any) -> RFM:
-        """Return the table with further segment columns, given as Ibis expressions or as one value for all."""
+        """Return the table with further segment columns: Ibis expressions, or one text for all."""
         import ibis
 
         given = {n: ibis.literal(v) if isinstance(v, str) else v for n, v in columns.items()}

@@ -44,7 +44,8 @@ class HoldoutResult:
     calibration: pd.DataFrame
 
     def __repr__(self) -> str:
-        return f"<HoldoutResult: {self.holdout.cut} to {self.holdout.end}, model {self.model_error:+.1%} in total>"
+        span = f"{self.holdout.cut} to {self.holdout.end}"
+        return f"<HoldoutResult: {span}, model {self.model_error:+.1%} in total>"
 
     @property
     def actual_spend(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import sys
 from importlib.metadata import version
@@ -67,7 +68,10 @@ def _holdout(study: Study) -> dict[str, Any] | None:
         "cut": str(held.holdout.cut),
         "end": str(held.holdout.end),
         "actual": held.actual_spend,
-        "error": {name: float(error) for name, error in held.contenders["error"].items()},
+        "error": {
+            name: float(error) if math.isfinite(error) else None
+            for name, error in held.contenders["error"].items()
+        },
     }
 
 

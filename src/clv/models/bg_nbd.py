@@ -196,7 +196,7 @@ def _discounted_mean(r: Array, A: Array, a: Array, b: Array, x: Array, rate: flo
     return np.asarray((density * weights).sum(axis=0) * end)
 
 
-_CANCELS = 1e-3  # a difference from 1 below which the closed form has lost too many digits
+_CANCELS = 1e-5  # a difference from 1 below which the closed form has lost five digits
 _HOMOGENEOUS = 50.0  # a or b above which dropout hardly differs, or hardly happens, and 2F1 overflows
 _NEGLIGIBLE = 40.0  # e^(−40) of a purchase is left out of a discounted lifetime
 _NEWCOMER = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))

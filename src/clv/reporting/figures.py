@@ -118,12 +118,19 @@ def _lying_groups(ax: Axes, table: Table, columns: dict[str, str]) -> None:
     for i, (name, column) in enumerate(columns.items()):
         offset = ((len(columns) - 1) / 2 - i) * width
         ax.barh(places + offset, frame[column], width * 0.94, edgecolor="white", linewidth=0, **STYLES[name])
-    ax.set_yticks(places, [str(v) for v in frame["segment"]])
+    ax.set_yticks(places, [_short(str(v)) for v in frame["segment"]])
     ax.legend(
         frameon=False, loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.5 / max(len(frame), 2)), ncols=4
     )
 
 
+def _short(name: str) -> str:
+    """A label that leaves room for its bars; the table beside has the whole name."""
+    words = " ".join(name.split())
+    return words if len(words) <= _LONGEST_LABEL else words[: _LONGEST_LABEL - 1] + "…"
+
+
+_LONGEST_LABEL = 32
 _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     # prefix of a table's name → (drawer, height in inches a row; 0: fixed)
     "contenders": (contenders, 0.0),
@@ -164,6 +171,7 @@ _STYLE: Any = {
     "ytick.color": INK,
     "hatch.linewidth": 0.6,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
 
 
@@ -180,8 +188,10 @@ def svg(table: Table) -> str:
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r'\bid="', f'id="{table.name}-', text)
-    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{table.name}-", text)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    own = re.sub(r"\W+", "-", table.name)
+    text = re.sub(r'(<[^<>]*\bid=")', rf"\g<1>{own}-", text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{own}-", text)
     text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'class="chart"', text, count=1)
     text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit").replace(
         "'DejaVu Sans'", "inherit"

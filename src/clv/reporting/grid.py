@@ -49,7 +49,10 @@ class Table:
 
     def _kind(self, column: Column) -> Kind:
         """Print money without decimals in a column of large sums, all of it alike."""
-        large = column.kind == "money" and self.frame[column.key].abs().max() >= LARGE_SUMS
+        if column.kind != "money":
+            return column.kind
+        sizes = self.frame[column.key].abs()
+        large = sizes[np.isfinite(sizes)].max() >= LARGE_SUMS
         return "count" if large else column.kind
 
 

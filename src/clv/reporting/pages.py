@@ -89,13 +89,12 @@ def decision(study: Study) -> Page:
         ),
         _new_customer_headline(study),
     ]
-    saved = study.holdout
+    missed = _missed(study)
     trust = (
-        f"On the hold-out this method was {show_value(saved.model_error, 'signed')} off in total; read "
-        f"the figures with "
-        "that in mind."
-        if saved
-        else "No hold-out was set, so nothing here says how far off the figures may be."
+        "No hold-out measured it, so nothing here says how far off the figures may be."
+        if missed is None
+        else f"On the hold-out this method was {show_value(missed, 'signed')} off in total; read the figures "
+        "with that in mind."
     )
     finding = (
         f"The {base['customers']:,.0f} customers known on {study.as_of} are expected to bring "
@@ -146,11 +145,18 @@ def lights(study: Study) -> list[Light]:
             f"{', '.join(edge)} at a boundary" if edge else "both models at a maximum",
         ),
     ]
-    if study.holdout is None:
-        return [*found, Light("Hold-out", "fair", "not tested")]
-    error = study.holdout.model_error
-    level = _level(abs(error), limits.LEVEL_GOOD, limits.LEVEL_BAD)
-    return [*found, Light("Hold-out", level, f"total {show_value(error, 'signed')} off")]
+    missed = _missed(study)
+    if missed is None:
+        words = "nothing was bought in it" if study.holdout else "not tested"
+        return [*found, Light("Hold-out", "fair", words)]
+    level = _level(abs(missed), limits.LEVEL_GOOD, limits.LEVEL_BAD)
+    return [*found, Light("Hold-out", level, f"total {show_value(missed, 'signed')} off")]
+
+
+def _missed(study: Study) -> float | None:
+    """Total error of the model in the hold-out; None without one, and where nothing was bought in it."""
+    error = study.holdout.model_error if study.holdout else np.nan
+    return error if np.isfinite(error) else None
 
 
 def _level(value: float, good: float, bad: float) -> str:
@@ -223,6 +229,8 @@ def holdout(study: Study) -> Page | None:
 
 def verdict(study: Study) -> str:
     """The contender to use: the best level among those that rank customers about as well as the best."""
+    if _missed(study) is None:
+        return "Nothing was bought in the hold-out, so it cannot tell the contenders apart; move the cut."
     frame = tables.contenders(study).frame.set_index("contender")
     able = frame[frame["gini"] >= frame["gini"].max() - limits.GINI_SLACK]
     best = able["error"].abs().idxmin()
@@ -256,16 +264,17 @@ def formulas(study: Study) -> Page:
     held = [tables.holdout_segments(study, c) for c in shown] if study.holdout else []
     overall = shown[0].table.loc[ALL]
     formula, model = overall["formula_1_within"], overall["model_new"]
-    gap = model / formula - 1
+    gap = formula / model - 1
     said = (
         "about the same"
         if abs(gap) <= limits.SAME
-        else f"{show_value(abs(gap), 'share')} {'less' if gap > 0 else 'more'} than the model"
+        else f"{show_value(abs(gap), 'share')} {'less' if gap < 0 else 'more'} than the model"
     )
     finding = (
         f"Over {in_words(study.economics.horizon)} a new customer is worth {model:,.2f} "
         f"{study.orders.currency} by the "
-        f"model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives {overall['formula_2_within']:,.2f}."
+        f"model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives "
+        f"{show_value(overall['formula_2_within'], 'money')}."
         f"{_spread(shown[0].table)}{_base_error(study)}"
     )
     notes = [
@@ -287,7 +296,7 @@ def formulas(study: Study) -> Page:
 
 def _base_error(study: Study) -> str:
     """What the same formula said of the existing base in the hold-out."""
-    if study.holdout is None:
+    if study.holdout is None or _missed(study) is None:
         return ""
     error = study.holdout.contenders["error"]
     return (

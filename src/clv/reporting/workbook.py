@@ -1,11 +1,13 @@
 """The workbook: the report's tables a sheet each, and the simple formulas as live formulas.
 
 The figures that a formula needs stand as values; what follows from them is recomputed by the reader's
-spreadsheet when an input changes. Model columns are values: they cannot be recomputed there.
+spreadsheet when an input changes. The model cannot be recomputed there: its revenue is a value, so its
+columns follow the margin, and stand empty for a horizon that it was not run for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ _NUMBER_FORMATS: dict[Kind, str] = {
     "number": "#,##0.000",
     "ratio": "0.00",
 }
+_WIDEST = 80.0  # characters in a column of text; longer ones wrap
 # Columns of a live sheet: heading, kind, and a key of the comparison's table or a formula of its row.
 # In a formula, {name} is the cell of that column; capitals are names of the Inputs sheet.
 _LIVE: Sequence[tuple[str, str, Kind, str | None]] = (
@@ -84,8 +87,19 @@ _LIVE: Sequence[tuple[str, str, Kind, str | None]] = (
         "money",
         '=IF(OR({churn}="",{frequency}=""),"",{aov}*{frequency}*MARGIN*(1-(1-{churn})^(HORIZON_DAYS/PERIOD_DAYS))/{churn})',
     ),
-    ("model_new", "Model, same horizon and basis", "money", None),
-    ("ratio", "Model ÷ formula 1", "ratio", '=IF({formula_1_within}="","",{model_new}/{formula_1_within})'),
+    ("model_revenue", "Model, revenue", "money", None),
+    (
+        "model_new",
+        "Model, same horizon and basis",
+        "money",
+        '=IF(HORIZON_DAYS=MODEL_DAYS,{model_revenue}*MARGIN,"")',
+    ),
+    (
+        "ratio",
+        "Model ÷ formula 1",
+        "ratio",
+        '=IF(OR({formula_1_within}="",{model_new}=""),"",{model_new}/{formula_1_within})',
+    ),
 )
 
 
@@ -115,20 +129,29 @@ class _Sheets:
 
     def __init__(self, book: Any) -> None:
         self.book = book
-        self.heading = book.add_format({"bold": True, "text_wrap": True, "bottom": 1, "valign": "bottom"})
+        self.taken: set[str] = set()
+        heading = {"bold": True, "text_wrap": True, "bottom": 1, "valign": "bottom"}
+        self.heading = book.add_format(heading)
+        self.number_heading = book.add_format({**heading, "align": "right"})
         self.title = book.add_format({"bold": True, "font_size": 14})
         self.soft = book.add_format({"font_color": "#5a6572", "text_wrap": True, "valign": "top"})
         self.wrapped = book.add_format({"text_wrap": True, "valign": "top"})
         self.cells = {kind: book.add_format({"num_format": form}) for kind, form in _NUMBER_FORMATS.items()}
 
     def add(self, name: str, title: str) -> Any:
-        clean = "".join(" " if c in "[]:*?/\\'" else c for c in name.replace("_", " ")).strip()[:31]
-        sheet = self.book.add_worksheet(clean.capitalize())
+        sheet = self.book.add_worksheet(self._free(name))
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
         sheet.hide_gridlines(2)
         sheet.write_string(0, 0, title, self.title)
         return sheet
+
+    def _free(self, name: str) -> str:
+        words = re.sub(r"[\[\]:*?/\\'_]+", " ", name).strip().capitalize()
+        endings = ("", *(f" {i}" for i in range(2, 1000)))
+        title = next(t for end in endings if (t := words[: 31 - len(end)] + end).lower() not in self.taken)
+        self.taken.add(title.lower())
+        return title
 
     def put(self, sheet: Any, row: int, column: int, value: Any, kind: Kind) -> None:
         """Write one value; nothing where there is none."""
@@ -144,14 +167,28 @@ class _Sheets:
         sheet = self.add(table.name, table.title)
         for j, column in enumerate(table.columns):
             wide = table.frame[column.key].astype(str).str.len().max() if column.kind == "text" else 12
-            sheet.set_column(j, j, float(min(max(wide, 12), 80)))
-            sheet.write_string(2, j, column.label, self.heading)
+            width = float(min(max(wide + 2, 14), _WIDEST))
+            sheet.set_column(j, j, width)
+            self.head(sheet, j, column.label, column.kind)
             for i, value in enumerate(table.frame[column.key]):
                 self.put(sheet, 3 + i, j, value, column.kind)
+                if column.kind == "text" and len(str(value)) > _WIDEST:
+                    sheet.set_row(3 + i, 15 * (1 + len(str(value)) // int(_WIDEST)))
+        sheet.set_row(2, 32)
         sheet.freeze_panes(3, 1)
         sheet.repeat_rows(2)
-        if table.basis:
-            sheet.write_string(4 + len(table.frame), 0, table.basis)
+        self.note(sheet, 4 + len(table.frame), table.basis, len(table.columns))
+
+    def head(self, sheet: Any, column: int, label: str, kind: Kind) -> None:
+        """Write a heading in the third row, on the side of its values."""
+        sheet.write_string(2, column, label, self.heading if kind == "text" else self.number_heading)
+
+    def note(self, sheet: Any, row: int, text: str, columns: int) -> None:
+        """Write a note below a table, wrapped over its columns so that it does not widen the print."""
+        if text:
+            last = max(columns - 1, 3)
+            sheet.merge_range(row, 0, row, last, text, self.soft)
+            sheet.set_row(row, 15 * (1 + len(text) // (14 * last)))
 
 
 def _summary(sheets: _Sheets, name: str, pages: Sequence[Page]) -> None:
@@ -184,7 +221,7 @@ def _inputs(sheets: _Sheets, study: Study) -> None:
     e = study.economics
     rows = (
         ("MARGIN", e.margin, "0.0%", "Contribution per unit of revenue"),
-        ("HORIZON_DAYS", study.forecast.days, "#,##0", "Days of the horizon of formulas and model"),
+        ("HORIZON_DAYS", study.forecast.days, "#,##0", "Days of the formulas' horizon"),
         (
             "PERIOD_DAYS",
             e.churn_rule().period_days,
@@ -198,22 +235,30 @@ def _inputs(sheets: _Sheets, study: Study) -> None:
         sheet.write_number(i, 1, value, cell)
         sheet.write_string(i, 2, words)
         sheets.book.define_name(name, f"=Inputs!$B${i + 1}")
-    sheet.write_string(6, 0, "CAC is an input of each segment: it stands on the formula sheets.", sheets.soft)
+    sheet.write_string(5, 0, "MODEL_DAYS")
+    sheet.write_number(5, 1, study.forecast.days)
+    sheet.write_string(
+        5, 2, "Days that the model was run for; its columns stand empty for others. Run again."
+    )
+    sheets.book.define_name("MODEL_DAYS", "=Inputs!$B$6")
+    sheets.note(sheet, 7, "CAC is an input of each segment: it stands on the formula sheets.", 3)
 
 
 def _live(sheets: _Sheets, comparison: Comparison) -> None:
     """One row a segment: inputs as values, formulas alive, with Python's result stored beside each."""
     shown = tables.new_customers(comparison)
-    frame = shown.frame
+    frame = shown.frame.assign(model_revenue=shown.frame["model_new"] / comparison.economics.margin)
     sheet = sheets.add(f"Formulas by {comparison.by}", shown.title)
     letters = {key: _letter(j) for j, (key, *_) in enumerate(_LIVE, start=1)}
     sheet.set_column(0, 0, 26)
-    sheet.set_column(1, len(_LIVE), 14)
+    sheet.set_column(1, len(_LIVE), 11.5)
+    sheet.fit_to_pages(2, 0)
+    sheet.repeat_columns(0)
     sheet.write_string(2, 0, shown.columns[0].label, sheets.heading)
     for i, segment in enumerate(frame["segment"]):
         sheet.write_string(3 + i, 0, str(segment))
     for j, (key, label, kind, formula) in enumerate(_LIVE, start=1):
-        sheet.write_string(2, j, label, sheets.heading)
+        sheets.head(sheet, j, label, kind)
         for i, value in enumerate(frame[key]):
             if formula is None:
                 sheets.put(sheet, 3 + i, j, value, kind)
@@ -225,7 +270,7 @@ def _live(sheets: _Sheets, comparison: Comparison) -> None:
             )
     sheet.set_row(2, 62)
     sheet.freeze_panes(3, 1)
-    sheet.write_string(4 + len(frame), 0, shown.basis)
+    sheets.note(sheet, 4 + len(frame), shown.basis, 10)
 
 
 def _letter(column: int) -> str:

@@ -1,0 +1,184 @@
+"""The page is one file, asks for nothing, shows names as they are, and is the same every time."""
+
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from clv.evaluation.study import Study
+from clv.reporting import tables
+from clv.reporting.figures import svg
+from clv.reporting.grid import Column, Table
+from clv.reporting.html import alt_text, render
+from clv.reporting.pages import pages
+
+MANIFEST = {"Run": "run-1", "Input": "log.csv"}
+VOID = {"meta", "link", "br", "hr", "img", "input", "col", "wbr"}
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text; fails on tags that do not close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text: list[str] = []
+        self.styles = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "style":
+            self.styles += data
+        else:
+            self.text.append(data)
+
+
+def page(study: Study, name: str = "Small <b>shop</b> & co") -> str:
+    return render(study, name, pages(study), MANIFEST)
+
+
+@pytest.fixture(scope="module")
+def text(small_study: Study) -> str:
+    return page(small_study)
+
+
+@pytest.fixture(scope="module")
+def read(text: str) -> Reader:
+    return Reader(text)
+
+
+def test_ids_are_unique_and_links_lead_somewhere(read: Reader) -> None:
+    ids = Counter(value for _, name, value in read.attributes if name == "id")
+    assert [i for i, n in ids.items() if n > 1] == []
+    assert not [i for i in ids if re.search(r"\s", i)]
+    links = [v for _, name, v in read.attributes if name in ("href", "xlink:href") and v.startswith("#")]
+    named = [v for _, name, v in read.attributes if name in ("aria-labelledby", "aria-describedby", "for")]
+    assert len(links) > 10
+    assert {link[1:] for link in links} <= set(ids)
+    assert set(named) <= set(ids)
+    used = set(re.findall(r"url\(#([^)]*)\)", " ".join(v for _, _, v in read.attributes)))
+    assert used <= set(ids)
+
+
+def test_nothing_is_asked_of_any_network(read: Reader, text: str) -> None:
+    namespaces = {v for _, name, v in read.attributes if name.startswith("xmlns")}
+    assert namespaces <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    for tag, name, value in read.attributes:
+        if name in ("href", "xlink:href"):
+            assert value.startswith(("#", "data:")), (tag, name, value)
+        assert name not in ("src", "srcset", "action", "background", "poster", "data", "ping"), (tag, name)
+        assert not name.startswith("on"), (tag, name)
+        if not name.startswith("xmlns"):
+            assert not re.search(r"https?:|//", value), (tag, name, value)
+        assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", value))
+    assert not re.search(r"@import|https?:|//|url\(|expression|src=", read.styles)
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
+    assert not {"script", "iframe", "object", "embed", "base", "img", "form"} & set(read.tags)
+
+
+def test_names_from_the_data_are_shown_as_text(read: Reader, text: str, hostile: tuple[str, ...]) -> None:
+    shown = "\n".join(read.text)
+    for name in hostile:
+        assert name in shown
+    assert "<script" not in text.lower()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "Small <b>shop</b> & co" in shown
+    assert read.tags["b"] == 0
+
+
+def test_names_stand_in_the_charts_as_they_are(small_study: Study, hostile: tuple[str, ...]) -> None:
+    channel = next(c for c in small_study.comparisons if c.by == "channel")
+    for table in (tables.new_customers(channel), tables.holdout_segments(small_study, channel)):
+        drawn = svg(table)
+        labels = "\n".join(
+            "".join(t.itertext()) for t in ET.fromstring(drawn).iter() if t.tag.endswith("text")
+        )
+        for name in hostile:
+            assert name in labels, name
+
+
+@pytest.mark.parametrize(
+    "name", ["$\\frac$", "a$b$c", "$", "x" * 300, "line\nbreak", "_hidden", "\\", "%", "€ {} {0}"]
+)
+def test_no_name_breaks_a_chart(small_study: Study, name: str) -> None:
+    channel = next(c for c in small_study.comparisons if c.by == "channel")
+    table = tables.new_customers(channel)
+    changed = dataclasses.replace(table, frame=table.frame.assign(segment=name))
+    assert ET.fromstring(svg(changed)).tag.endswith("svg")
+
+
+def test_a_column_name_cannot_leave_the_charts_ids(small_study: Study) -> None:
+    table = tables.new_customers(next(c for c in small_study.comparisons if c.by == "channel"))
+    drawn = svg(dataclasses.replace(table, name='new_by_sold "at" <x> onload=alert(1) ü'))
+    root = ET.fromstring(drawn)
+    ids = [value for element in root.iter() for key, value in element.attrib.items() if key == "id"]
+    assert ids
+    assert not [i for i in ids if re.search(r"\s|[<>\"()]", i)]
+    assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
+    used = re.findall(r"url\(#([^)]*)\)", drawn)
+    assert set(used) <= set(ids)
+
+
+def test_every_chart_says_what_it_shows(read: Reader) -> None:
+    labels = [value for tag, name, value in read.attributes if tag == "figure" and name == "aria-label"]
+    assert len(labels) == read.tags["svg"] >= 6
+    assert all(len(label) > 40 for label in labels)
+
+
+def test_alt_text_is_the_title_and_the_rows() -> None:
+    frame = pd.DataFrame({"a": ["x", "y"], "b": [1.0, float("nan")]})
+    table = Table("t", "Title", (Column("a", "A", "text"), Column("b", "B", "money")), frame)
+    assert alt_text(table) == "Title. A x; B 1.00. A y; B –"
+
+
+def test_the_page_says_its_language_and_basis(read: Reader, text: str) -> None:
+    assert ("html", "lang", "en") in read.attributes
+    assert text.startswith("<!doctype html>")
+    shown = " ".join(" ".join(read.text).split())
+    for part in ("As of 2025-12-31", "320 customers", "EUR", "12 months", "40%", "10%", "run-1", "log.csv"):
+        assert part.replace("%", "") in shown.replace(" %", "%").replace("%", "")
+    assert read.tags["h1"] == 1
+    assert read.tags["section"] == read.tags["h2"] == 9
+    cells = read.tags["th"]
+    assert cells == sum(name == "scope" for _, name, _ in read.attributes)  # every heading says of what
+
+
+def test_it_is_the_same_every_time_and_small(small_study: Study, text: str) -> None:
+    assert page(small_study) == text
+    assert len(text.encode()) < 3_000_000
+
+
+def test_without_a_holdout_and_without_cac(small_study: Study) -> None:
+    plain = dataclasses.replace(
+        small_study, holdout=None, economics=dataclasses.replace(small_study.economics, cac=None)
+    )
+    read = Reader(page(plain))
+    assert read.tags["section"] == 8
+    assert "Hold-out" in "".join(read.text)  # its light says that it was not tested
+
+
+def test_the_page_of_cdnow(cdnow_study: Study) -> None:
+    made = page(cdnow_study, "CDNOW")
+    assert len(made.encode()) < 3_000_000
+    assert "−17.3" in made
+    Reader(made)
