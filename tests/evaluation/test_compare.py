@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,3 +170,11 @@ def test_a_base_with_one_segment_is_compared(small_log: pd.DataFrame) -> None:
     table = compare(forecast(*fits, rfm, margin=0.4), by="shop").table
     assert list(table.index) == ["one", ALL]
     assert table.loc["one", "model_new"] == pytest.approx(table.loc[ALL, "model_new"], rel=1e-6)
+
+
+def test_a_segment_called_as_the_merged_ones_joins_them(small_study: Study) -> None:
+    rfm = small_study.rfm
+    named = rfm.with_columns(country=ibis.ifelse(rfm.table.country == "CZ", OTHER, rfm.table.country))
+    table = compare(dataclasses.replace(small_study.forecast, rfm=named), by="country").table
+    assert table.index.is_unique
+    assert table["customers"].iloc[:-1].sum() == 320

@@ -79,6 +79,7 @@ def test_run_rates_of_a_base_computed_by_hand() -> None:
         ("inactive:79d", 2 / 4),
         ("period:60d", 2 / 3),  # C is 60 days old and counts, D is younger than a period and does not
         ("period:61d", 2 / 2),
+        ("period:80d", 2 / 2),  # B bought on the day before the last 80 began
         ("period:1d", 2 / 3),  # C bought on the last day; D has not lived one
         (0.25, 0.25),
     ],

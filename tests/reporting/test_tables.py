@@ -9,8 +9,8 @@ import pytest
 from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
 from clv.reporting import tables
-from clv.reporting.pages import pages
 from clv.reporting.grid import Column, Kind, Table, show_value
+from clv.reporting.pages import pages
 
 EXEMPT = {"findings", "assumptions"}  # words, not figures: they are the basis
 

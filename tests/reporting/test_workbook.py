@@ -206,9 +206,13 @@ def test_names_that_look_like_formulas_are_text(book: Any, hostile: tuple[str, .
 def test_long_and_odd_column_names_get_sheets_of_their_own(small_study: Study, tmp_path: Path) -> None:
     made = pages(small_study)
     names = ["existing_by_" + "a" * 30 + "1", "existing_by_" + "a" * 30 + "2", "x[]:*?/\\'", "'quoted'"]
-    first = made[0]
-    odd = [dataclasses.replace(made[1].tables[0], name=name) for name in names]
-    write(small_study, [dataclasses.replace(first, tables=odd), *made[1:]], "odd", tmp_path / "odd.xlsx")
-    sheets = openpyxl.load_workbook(tmp_path / "odd.xlsx").sheetnames
+    odd = [dataclasses.replace(made[1].tables[0], name=name, basis="=1+1") for name in names]
+    first = dataclasses.replace(made[0], tables=odd, finding="=1+1")
+    write(small_study, [first, *made[1:]], "=1+1", tmp_path / "odd.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "odd.xlsx")
+    sheets = book.sheetnames
+    words = [cell for sheet in book for row in sheet for cell in row if cell.value == "=1+1"]
+    assert len(words) == 1 + len(names)
+    assert {cell.data_type for cell in words} == {"s"}
     assert len({name.lower() for name in sheets}) == len(sheets)
     assert all(0 < len(name) <= 31 for name in sheets)

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,6 +74,19 @@ class RFM:
         table = self.table.group_by(list(keys)).aggregate(customers=self.table.count(), **measures)
         arrow = table.order_by(list(keys)).to_pyarrow()
         return {name: arrow[name].to_numpy(zero_copy_only=False) for name in arrow.column_names}
+
+    @cached_property
+    def first_order(self) -> float:
+        """Mean value of a first order, in currency units."""
+        mean = self.table.first_amount.mean().to_pyarrow().as_py()
+        return float(mean or 0) / 10.0**self.digits
+
+    @cached_property
+    def paid_share(self) -> float:
+        """Share of repeat purchase days that brought money: below 1 only where orders of zero count."""
+        sums = self.table.aggregate(paid=self.table.spend_days.sum(), all=self.table.frequency.sum())
+        row = sums.to_pyarrow().to_pylist()[0]
+        return float(row["paid"] / row["all"]) if row["all"] else 1.0
 
     def where(self, column: str, value: str) -> RFM:
         """Return the customers of one segment."""

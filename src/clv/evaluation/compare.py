@@ -88,7 +88,8 @@ def compare(
     forecast = _merge_tiny(forecast, by)
     table = _formulas(forecast, economics, by)
     for segment in table.index:
-        own = None if segment == ALL or by in BEHAVIOURAL else _own_fits(forecast, by, str(segment))
+        shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
+        own = None if shared else _own_fits(forecast, by, str(segment))
         purchase, spend = own or (forecast.purchase, forecast.spend)
         table.loc[segment, "own_fit"] = own is not None
         for name, discount in (("model_new", 0.0), ("model_new_discounted", economics.discount)):

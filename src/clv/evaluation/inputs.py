@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.data.rfm import RFM
+from clv.errors import DataError
 from clv.forecasting import simple
 from clv.forecasting.economics import Churn
 
@@ -46,6 +47,10 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
     }
     segment = t[by] if by else ibis.literal(ALL)
     frame: pd.DataFrame = t.group_by(segment=segment).aggregate(**measures).order_by("segment").execute()
+    if by and (frame["segment"] == ALL).any():
+        raise DataError(
+            f"D041 a segment of {by!r} is called {ALL!r}, as the line of totals is. Rename it in the data."
+        )
     frame = frame.set_index("segment").astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         frame["aov"] = frame["revenue"] / frame["orders"]

@@ -95,14 +95,17 @@ class Forecast:
         import pandas as pd
 
         rows, history, spend_days = value_histories(self.rfm)
+        unit = self.purchase.unit
+        history = history.rescaled(unit / history.unit)
         terms = value_terms(
             self.purchase.model,
             self.spend.model,
             history,
             spend_days,
-            t=self.days / history.unit,
-            rate=daily_discount(self.discount) * history.unit,
+            t=self.days / unit,
+            rate=daily_discount(self.discount) * unit,
             margin=self.margin,
+            paid_share=self.rfm.paid_share,
         )
         if not np.all(np.isfinite(terms.c0)):
             raise ConfigError(
@@ -205,11 +208,16 @@ def forecast(
 def value_of_new(
     purchase: Fit, spend: Fit, rfm: RFM, horizon: str, *, margin: float, discount: float
 ) -> float:
-    """Value of a just-acquired customer over a horizon, first order included, before acquisition cost."""
+    """Value of a just-acquired customer over a horizon, before acquisition cost.
+
+    Its first order counts at the mean of the first orders in `rfm`, its repeat orders by the models.
+    """
     return new_customer_value(
         purchase.model,
         spend.model,
+        rfm.first_order,
         t=horizon_days(horizon, rfm.as_of) / purchase.unit,
         rate=daily_discount(discount) * purchase.unit,
         margin=margin,
+        paid_share=rfm.paid_share,
     )

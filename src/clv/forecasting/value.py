@@ -37,9 +37,13 @@ def value_terms(
     t: float,
     rate: float,
     margin: float,
+    paid_share: float = 1.0,
 ) -> ValueTerms:
-    """Evaluate both models on distinct histories; `t` and `rate` are in the history's time unit."""
-    e0, e1 = _finite_spend(spend, spend_days)
+    """Evaluate both models on distinct histories; `t` and `rate` are in the history's time unit.
+
+    `paid_share` of the purchases bring money: the spend model knows those only.
+    """
+    e0, e1 = (paid_share * e for e in _finite_spend(spend, spend_days))
     discounted = purchase.discounted_purchases(h, rate, t)
     none = purchase.purchase_pmf(h, t, 0) if np.isfinite(t) else 1 - purchase.p_alive(h)
     return ValueTerms(
@@ -54,13 +58,24 @@ def value_terms(
 
 
 def new_customer_value(
-    purchase: PurchaseModel, spend: SpendModel, *, t: float, rate: float, margin: float
+    purchase: PurchaseModel,
+    spend: SpendModel,
+    first_order: float,
+    *,
+    t: float,
+    rate: float,
+    margin: float,
+    paid_share: float = 1.0,
 ) -> float:
-    """Value of a just-acquired customer over (0, t], its first order included, before acquisition cost."""
+    """Value of a just-acquired customer over (0, t], its first order included, before acquisition cost.
+
+    `first_order` is the mean value of a first order: the spend model knows repeat purchases only, and
+    first orders often differ from them.
+    """
     mean, _ = _finite_spend(spend, np.zeros(1))
     newcomer = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))
     repeats = purchase.discounted_purchases(newcomer, rate, t)
-    return float(margin * mean[0] * (1 + repeats[0]))
+    return float(margin * (first_order + paid_share * mean[0] * repeats[0]))
 
 
 def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:

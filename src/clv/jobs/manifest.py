@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -45,6 +46,7 @@ def manifest(config: Config, study: Study, run_id: str, started: str, seconds: f
             {"code": f.code, "severity": f.severity, "message": f.message} for f in study.orders.findings
         ],
         "reconciliation": reconciled.to_dict(orient="records"),
+        "rfm_cuts": dataclasses.asdict(study.cuts),
         "holdout": _holdout(study),
         "headline": {
             "customers": int(base["customers"]),

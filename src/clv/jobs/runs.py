@@ -47,10 +47,19 @@ def run_folder(parent: Path, as_of: dt.date, run_id: str) -> Iterator[Path]:
         if final.exists():
             raise OutputError(f"O001 {final} exists; a finished run is never overwritten.")
         partial.rename(final)
-    except OSError as error:
-        raise OutputError(f"O002 {final.name} could not be written: {error}.") from error
+    except _write_failures() as error:
+        reason = str(error).rstrip(".")
+        raise OutputError(f"O002 {final.name} could not be written: {reason}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     marker = parent / f".latest.{run_id}"
     marker.write_text(f"{final.name}\n", encoding="utf-8")
     os.replace(marker, parent / "latest")
+
+
+def _write_failures() -> tuple[type[Exception], ...]:
+    """What a full disk looks like from Python, from the engine, and from the workbook's writer."""
+    from duckdb import IOException
+    from xlsxwriter.exceptions import XlsxFileError
+
+    return OSError, IOException, XlsxFileError

@@ -1,0 +1,274 @@
+"""A run writes all of its files or none, and never touches another run."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import openpyxl
+import pandas as pd
+import pytest
+import xlsxwriter.exceptions
+
+from clv.errors import DataError, OutputError
+from clv.evaluation.study import Study
+from clv.jobs.config import load
+from clv.jobs.pipeline import Run, run
+from clv.jobs.runs import new_id, run_folder, slug
+from clv.reporting import workbook
+
+FILES = {
+    *(
+        "report.html",
+        "report.xlsx",
+        "forecast.parquet",
+        "forecast.csv",
+        "rfm.parquet",
+        "model.json",
+        "run.json",
+    )
+}
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Every file with its hash, and every folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else "folder"
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def config_text() -> str:
+    return """
+[input]
+path = "log.csv"
+as_of = 2025-12-31
+[segments]
+columns = ["channel"]
+[economics]
+margin = 0.4
+[holdout]
+cut = 2025-06-30
+[report]
+name = "Můj <obchod> 🎁"
+folder = "out"
+"""
+
+
+@pytest.fixture(scope="module")
+def done(small_log: pd.DataFrame, config_text: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("job")
+    small_log.to_csv(folder / "log.csv", index=False)
+    (folder / "job.toml").write_text(config_text, encoding="utf-8")
+    return run(load(folder / "job.toml"))
+
+
+def test_a_run_writes_exactly_its_files(done: Run) -> None:
+    assert {path.name for path in done.folder.iterdir()} == FILES
+    assert done.folder.parent.name == "můj-obchod"
+    assert {path.name for path in done.folder.parent.iterdir()} == {done.folder.name, "latest"}
+    assert (done.folder.parent / "latest").read_text(encoding="utf-8") == f"{done.folder.name}\n"
+    assert done.folder.name == f"2025-12-31_{done.manifest['run_id']}"
+
+
+def test_the_manifest_fits_the_files(done: Run) -> None:
+    saved = json.loads((done.folder / "run.json").read_text(encoding="utf-8"))
+    assert saved == json.loads(json.dumps(done.manifest))
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in done.folder.iterdir()}
+    assert saved["outputs"] == {name: digest for name, digest in found.items() if name != "run.json"}
+    log = done.folder.parents[2] / "log.csv"
+    assert saved["inputs"] == [{"path": "log.csv", "sha256": hashlib.sha256(log.read_bytes()).hexdigest()}]
+    assert saved["name"] == "Můj <obchod> 🎁"
+    assert saved["config"]["economics"]["margin"] == 0.4
+    assert saved["versions"]["clv"]
+
+
+def test_the_manifest_holds_the_headline_figures(done: Run) -> None:
+    assert done.manifest["headline"]["customers"] == 320
+    assert done.manifest["headline"]["clv"] == pytest.approx(done.study.forecast.totals()["clv"][0])
+    assert done.manifest["holdout"]["error"]["Run-rate"] == pytest.approx(
+        done.study.holdout.contenders.loc["Run-rate", "error"]
+    )
+    used = {row["reason"]: row["rows"] for row in done.manifest["reconciliation"]}
+    assert used == {"used": len(pd.read_csv(done.folder.parents[2] / "log.csv"))}
+
+
+def test_the_model_can_be_read_back(done: Run) -> None:
+    saved = json.loads((done.folder / "model.json").read_text(encoding="utf-8"))
+    assert saved["purchase"]["parameters"] == pytest.approx(done.study.purchase.parameters)
+    assert saved["spend"]["model"] == "GammaGamma"
+    assert saved["as_of"] == "2025-12-31"
+
+
+def test_tables_agree_in_every_format_and_names_survive(done: Run, hostile: tuple[str, ...]) -> None:
+    parquet = pd.read_parquet(done.folder / "forecast.parquet")
+    csv = pd.read_csv(done.folder / "forecast.csv", dtype={"customer_id": str})
+    assert list(csv.columns) == list(parquet.columns)
+    assert len(csv) == len(parquet) == 320
+    assert csv["clv_mean"].to_numpy() == pytest.approx(parquet["clv_mean"].to_numpy(), rel=1e-12)
+    assert set(csv["channel"]) == set(parquet["channel"]) == set(hostile)
+    assert set(csv["run_id"]) == {done.manifest["run_id"]}
+    rfm = pd.read_parquet(done.folder / "rfm.parquet")
+    assert list(rfm["customer_id"]) == list(parquet["customer_id"])
+    assert set(rfm["channel"]) == set(hostile)
+    sheet = openpyxl.load_workbook(done.folder / "report.xlsx")["Formulas by channel"]
+    assert set(hostile) <= {str(cell.value).removesuffix(" (few)") for cell in sheet["A"]}
+    page = (done.folder / "report.html").read_text(encoding="utf-8")
+    assert "Můj &lt;obchod&gt; 🎁" in page
+    assert all(name in page for name in hostile if not set(name) & set("<&\"'"))
+
+
+def test_a_second_run_leaves_the_first_alone(done: Run) -> None:
+    before = listing(done.folder)
+    again = run(load(done.folder.parents[2] / "job.toml"))
+    assert again.folder != done.folder
+    assert listing(done.folder) == before
+    assert (done.folder.parent / "latest").read_text(encoding="utf-8").strip() == again.folder.name
+    same = ("forecast.csv", "rfm.parquet", "model.json")
+    for name in same[1:]:
+        assert listing(again.folder)[name] == before[name], name
+    old, new = (pd.read_csv(r.folder / "forecast.csv").drop(columns="run_id") for r in (done, again))
+    pd.testing.assert_frame_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "code", "said"),
+    [
+        ("amount", 4, "-5", "D019", "row 5"),
+        ("date", 7, "31/31/2025", "D009", "row 8"),
+        ("amount", 2, "ten", "D016", "row 3"),
+        ("amount", 3, "", "D018", "row 4"),
+        ("date", 0, "20240105", "D007", "row 1"),
+    ],
+)
+def test_bad_input_names_its_row_and_writes_nothing(
+    job: Callable[..., Path], small_log: pd.DataFrame, column: str, row: int, value: str, code: str, said: str
+) -> None:
+    log = small_log.astype({column: "object"})
+    log.loc[row, column] = value
+    config = job(log)
+    before = listing(config.parent)
+    with pytest.raises(DataError) as caught:
+        run(load(config))
+    assert caught.value.codes == [code]
+    assert said in str(caught.value)
+    assert listing(config.parent) == before
+
+
+def test_several_problems_of_the_log_come_together(job: Callable[..., Path], small_log: pd.DataFrame) -> None:
+    log = small_log.astype({"amount": "object", "date": "object"})
+    log.loc[3, "amount"], log.loc[5, "date"] = "-1", "someday"
+    with pytest.raises(DataError) as caught:
+        run(load(job(pd.concat([log, log.tail(1)]))))
+    assert caught.value.codes == ["D009", "D019", "D027"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(28, "No space left on device"),
+        duckdb.IOException("No space left on device"),
+        xlsxwriter.exceptions.FileCreateError("No space left on device"),
+    ],
+    ids=["system", "engine", "workbook"],
+)
+def test_a_failure_while_writing_leaves_nothing(
+    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    config = job()
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr(workbook, "write", fail)
+    with pytest.raises(OutputError, match=r"O002 .*No space left") as caught:
+        run(load(config))
+    assert caught.value.exit_status == 5
+    assert {p.name for p in config.parent.rglob("*") if p.is_file()} == {"log.csv", "small.toml"}
+    assert not list(config.parent.rglob(".*"))
+
+
+def test_an_unexpected_failure_leaves_nothing_either(tmp_path: Path) -> None:
+    def fail() -> None:
+        with run_folder(tmp_path / "out", pd.Timestamp("2026-01-01").date(), "id") as folder:
+            (folder / "half").write_text("half", encoding="utf-8")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = job()
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    (config.parent / "reports").write_text(
+        "in the way", encoding="utf-8"
+    )  # a file where the folder should be
+    before = listing(config.parent)
+    with pytest.raises(OutputError, match="O002 cannot write to"):
+        run(load(config))
+    assert listing(config.parent) == before
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    day = pd.Timestamp("2026-01-01").date()
+    (tmp_path / "2026-01-01_id").mkdir()
+    with pytest.raises(OutputError, match=r"O001 .* exists; a finished run"), run_folder(tmp_path, day, "id"):
+        pass
+    assert {p.name for p in tmp_path.iterdir()} == {"2026-01-01_id"}
+    (tmp_path / ".other.partial").mkdir()
+    with pytest.raises(OutputError, match="O001"), run_folder(tmp_path, day, "other"):
+        pass
+    assert (tmp_path / ".other.partial").is_dir()  # another run's work is not ours to remove
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("Demo shop", "demo-shop"),
+        ("../../etc", "etc"),
+        ("Каталог 小红书", "каталог-小红书"),
+        ("🎁", "report"),
+        ("..", "report"),
+        ("a/b\\c", "a-b-c"),
+    ],
+)
+def test_a_report_name_is_one_plain_folder(name: str, folder: str) -> None:
+    assert slug(name) == folder
+
+
+def test_run_ids_sort_by_time_and_differ() -> None:
+    ids = [new_id() for _ in range(50)]
+    assert len(set(ids)) > 45
+    assert all(len(i) == 20 for i in ids)
+
+
+def test_a_holdout_without_a_purchase_still_runs(
+    job: Callable[..., Path], small_log: pd.DataFrame, config_text: str
+) -> None:
+    quiet = small_log[small_log["date"] <= "2025-06-30"]
+    config = job(quiet, config_text.replace('[segments]\ncolumns = ["channel"]', 'allow_gap = "200d"'))
+    made = run(load(config))
+    assert made.manifest["holdout"]["actual"] == 0
+    assert set(made.manifest["holdout"]["error"].values()) == {None}
+    assert "Nothing was bought in the hold-out" in (made.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_segment_called_as_the_line_of_totals_is_refused(
+    job: Callable[..., Path], small_log: pd.DataFrame, config_text: str
+) -> None:
+    log = small_log.assign(channel=small_log["country"].replace("CZ", "All customers"))
+    with pytest.raises(DataError, match="D041 a segment of 'channel' is called 'All customers'"):
+        run(load(job(log, config_text)))
+
+
+def test_a_segment_column_that_is_not_there_is_named(job: Callable[..., Path], config_text: str) -> None:
+    with pytest.raises(DataError, match=r"D001 Column 'chanel' not found.*Did you mean 'channel'"):
+        run(load(job(config=config_text.replace('"channel"', '"chanel"'))))
