@@ -200,6 +200,16 @@ def _lost_refunds(orders: Transactions, t: Any) -> _RowRule:
     )
 
 
+def _refunds_above(orders: Transactions, t: Any) -> _RowRule:
+    return _RowRule(
+        "D021",
+        "W",
+        t.over,
+        "{rows} refunds ({money}) belong to orders that gave back more than they brought, first {amount} at row "
+        "{row} (customer {customer}). The excess is in the reconciliation and lowers no other order.",
+    )
+
+
 def _zero_orders(orders: Transactions, t: Any) -> _RowRule:
     counted = orders.zero_orders == "count"
     effect = "as purchases without spend" if counted else "neither as purchases nor as spend"
@@ -246,6 +256,7 @@ _ROW_RULES: tuple[Callable[[Transactions, Any], _RowRule | None], ...] = (
     _no_amount,
     _refunds_without_policy,
     _lost_refunds,
+    _refunds_above,
     _zero_orders,
     _repeated_orders,
     _repeated_rows,

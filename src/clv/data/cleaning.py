@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clv.data.engines import ROW, local_day, plain_text
+from clv.data.refunds import net_refunds
 
 USED = "used"
 LARGEST = 2**52  # minor units: beyond, a double has no halves left to round
@@ -93,8 +94,8 @@ def with_reasons(
         (again, "duplicate row"),
         else_=USED,
     )
-    rows = rows.mutate(reason=reason, net=rows.minor)
-    rows = _drop_refunds(rows) if refunds != "net_to_original" else _net_refunds(rows)
+    rows = rows.mutate(reason=reason, net=rows.minor, over=ibis.literal(False))
+    rows = net_refunds(rows, USED) if refunds == "net_to_original" else _drop_refunds(rows)
     zero = (rows.reason == USED) & (rows.minor == 0) & drop_zero
     return rows.mutate(reason=ibis.ifelse(zero, "zero value", rows.reason))
 
@@ -104,39 +105,3 @@ def _drop_refunds(rows: Any) -> Any:
 
     refund = (rows.reason == USED) & (rows.minor < 0)
     return rows.mutate(reason=ibis.ifelse(refund, "refund", rows.reason))
-
-
-def _net_refunds(rows: Any) -> Any:
-    """Take each refund off its order: by `refund_of`, else the customer's latest order that covers it.
-
-    Of several that fit, the one closest in amount; the place of a row in the log decides last.
-    """
-    import ibis
-
-    used = rows.filter(rows.reason == USED)
-    sale = used.filter(used.minor > 0).select("customer", "order_id", "day", sale="row", worth="minor")
-    refund = used.filter(used.minor < 0).select("customer", "refund_of", "row", "minor", refund_day="day")
-    pairs = refund.join(sale, "customer")
-    named = (pairs.refund_of == pairs.order_id).fill_null(False)
-    pairs = pairs.mutate(named=named).filter(
-        (pairs.day <= pairs.refund_day) & (named | (pairs.worth + pairs.minor >= 0))
-    )
-    keeps = (pairs.worth + pairs.minor).abs()
-    closest = [pairs.named.desc(), pairs.day.desc(), keeps, pairs.order_id, pairs.sale]
-    place = ibis.row_number().over(ibis.window(group_by=pairs.row, order_by=closest))
-    links = pairs.mutate(place=place).filter(lambda t: t.place == 0)
-    refunded = links.group_by("sale").aggregate(back=links.minor.sum(), worth=links.worth.max())
-    refunded = refunded.mutate(kept=refunded.worth + refunded.back)
-    of_refund = links.join(refunded.select("sale", "kept"), "sale").select(linked="row", order_keeps="kept")
-    rows = rows.left_join(refunded.select("sale", "kept"), rows.row == refunded.sale).drop("sale")
-    rows = rows.left_join(of_refund, rows.row == of_refund.linked)
-    in_full, lost = "order refunded in full", "refund without its order"
-    reason = ibis.cases(
-        (rows.reason != USED, rows.reason),
-        (rows.kept <= 0, in_full),
-        (rows.minor >= 0, USED),
-        (rows.linked.isnull(), lost),
-        (rows.order_keeps <= 0, in_full),
-        else_=USED,
-    )
-    return rows.mutate(reason=reason, net=rows.kept.coalesce(rows.net)).drop("kept", "linked", "order_keeps")

@@ -91,10 +91,11 @@ def compare(
         shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
         own = None if shared else _own_fits(forecast, by, str(segment))
         purchase, spend = own or (forecast.purchase, forecast.spend)
+        base = forecast.rfm.where(by, str(segment)) if own else forecast.rfm
         table.loc[segment, "own_fit"] = own is not None
         for name, discount in (("model_new", 0.0), ("model_new_discounted", economics.discount)):
             table.loc[segment, name] = value_of_new(
-                purchase, spend, forecast.rfm, economics.horizon, margin=economics.margin, discount=discount
+                purchase, spend, base, economics.horizon, margin=economics.margin, discount=discount
             )
     table["ratio"] = table["model_new"] / table["formula_1_within"]
     if by in BEHAVIOURAL:

@@ -18,6 +18,7 @@ from clv.models.protocols import Array, Model
 
 _LOW, _HIGH = (float(v) for v in np.log([1e-4, 1e3]))  # of the data's own scale
 
+_POLISH_STEPS = 25  # two are usual; a flat ridge may take all
 _SEARCH: Any = {"maxiter": 500, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-6}
 
 
@@ -62,7 +63,7 @@ def maximise(model: type[Model], history: Any) -> Optimum:
         bounds=[(_LOW, _HIGH)] * len(start),
         options=_SEARCH,
     )
-    theta, hessian = _polish(slope, found.x)
+    theta, hessian = _polish(objective, slope, found.x)
     free = _free(theta)
     grows = np.array([size if scale else 1.0 for scale in _scales(model)])
     return Optimum(
@@ -84,23 +85,45 @@ def _free(theta: Array) -> NDArray[np.bool_]:
     return (theta > _LOW + 1e-6) & (theta < _HIGH - 1e-6)
 
 
-def _polish(slope: Callable[[Array], Array], theta: Array) -> tuple[Array, Array]:
-    """Newton steps to the last digits; returns theta and the Hessian there."""
-    here, hessian = slope(theta), _hessian(slope, theta)
-    for _ in range(5):
-        free = _free(theta)
-        step = np.zeros_like(theta)
-        step[free] = -np.linalg.lstsq(hessian[np.ix_(free, free)], here[free], rcond=1e-10)[0]
-        size = np.max(np.abs(step), initial=0.0)
-        candidate = np.clip(theta + step, _LOW, _HIGH)
-        there = slope(candidate)
-        if size > 1 or np.linalg.norm(there[free]) >= np.linalg.norm(here[free]):
+def _polish(
+    objective: Callable[[Array], Any], slope: Callable[[Array], Array], theta: Array
+) -> tuple[Array, Array]:
+    """Newton steps to the last digits; returns theta and the Hessian there.
+
+    Directions of no curvature are followed too, up to the bounds: that is where a ridge ends.
+    """
+    (value, here), hessian = objective(theta), _hessian(slope, theta)
+    for _ in range(_POLISH_STEPS):
+        step = _newton_step(hessian, here, theta)
+        for share in (1.0, 0.25, 0.05):
+            candidate = np.clip(theta + share * step, _LOW, _HIGH)
+            found, there = objective(candidate)
+            if found <= value:
+                break
+        else:
             break
-        theta, here = candidate, there
-        if size < 1e-4:  # the next step would be 1e-8, and the Hessian is as good as new
+        moved = np.max(np.abs(candidate - theta))
+        theta, value, here = candidate, found, there
+        if moved < 1e-4:  # the next step would be 1e-8, and the Hessian is as good as new
             break
         hessian = _hessian(slope, theta)
     return theta, hessian
+
+
+def _newton_step(hessian: Array, slope: Array, theta: Array) -> Array:
+    """Downhill by the curvature of the free parameters, at most 2 long in any of them.
+
+    A step that meets a bound ends there whole: cut in one parameter alone, it would leave the ridge.
+    """
+    step, free = np.zeros_like(slope), _free(theta)
+    if not free.any():
+        return step
+    curves, axes = np.linalg.eigh(hessian[np.ix_(free, free)])
+    along = axes.T @ slope[free] / np.maximum(np.abs(curves), 1e-7 * np.abs(curves).max())
+    step[free] = -axes @ along
+    step /= max(1.0, np.max(np.abs(step)) / 2)
+    room = np.where(step > 0, _HIGH - theta, theta - _LOW) / np.maximum(np.abs(step), 1e-300)
+    return np.asarray(step * min(1.0, float(room[free].min())))
 
 
 def _hessian(slope: Callable[[Array], Array], theta: Array) -> Array:
