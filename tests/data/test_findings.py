@@ -257,7 +257,7 @@ def test_no_column_is_lost_to_the_inner_tables(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["frequency", "T", "t", "Cohort", "customer_id", "orders", "actual_spend"])
 def test_a_segment_cannot_be_called_like_an_rfm_column(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"C001 '{name}' is a column of the RFM table; rename this segment"):
+    with pytest.raises(ConfigError, match=f"C001 '{name}' is a column of the RFM or forecast table"):
         orders(log(**{name: "a"}), segments=["channel", name])
 
 
@@ -326,8 +326,8 @@ ROWS = b"C1,2026-01-01,1.50\n" * 30_000
         ("a.csv", HEADER + ROWS + b"C1,2026-01-01\n", "Expected Number of Columns: 3 Found: 2"),
         ("a.csv", HEADER + "Björk,2026-01-01,1\n".encode("latin-1"), "not utf-8"),
         ("a.csv", bytes(range(256)) * 50, "cannot be read"),
-        ("a.csv.gz", HEADER + ROWS, "GZIP"),
-        ("a.csv.gz", gzip.compress(HEADER + ROWS)[:300], "GZIP"),
+        ("a.csv.gz", HEADER + ROWS, "gzip"),
+        ("a.csv.gz", gzip.compress(HEADER + ROWS)[:300], ""),
         ("a.parquet", HEADER + ROWS, "magic"),
         ("a.parquet", _parquet(), "magic"),
         ("a.parquet", _parquet(b"\0" * 40), "cannot be read"),
@@ -441,7 +441,7 @@ def test_a_silence_before_as_of() -> None:
     says(
         found,
         "as_of 2026-02-12 is 31 days after the last order; 31 days without a sale would make almost everyone "
-        'look lost. Is the extract complete? Override: allow_gap = "31d".',
+        'look lost. Is the extract complete, and its last date right? Override: allow_gap = "31d".',
     )
     assert orders(log(), as_of="2026-02-12", allow_gap="31d").findings == []
     usual = log(date=["2025-01-01", "2025-02-01", *DATES[2:]])
@@ -619,8 +619,36 @@ def test_refunds_without_their_order() -> None:
     )
     named = frame.assign(order_id=["1", "2", "3", "4"], refund_of=[None, None, "1", None])
     read = orders(named, refunds="net_to_original")
-    assert read.findings == []
+    assert [f.code for f in read.findings] == ["D021"]
+    says(read.findings[0], "1 refunds (-10.50) belong to orders that gave back more than they brought")
     assert dict(read.reconciliation().set_index("reason")["rows"]) == {"used": 2, "order refunded in full": 2}
+    unknown = named.assign(refund_of=[None, None, "99", None])
+    assert [f.code for f in orders(unknown, refunds="net_to_original").findings] == ["D020"]
+
+
+def test_a_last_date_far_from_the_others_is_not_taken_as_as_of() -> None:
+    far = log(date=[*DATES[:3], "2099-01-01"])
+    found = Transactions(far).findings
+    assert [(f.code, f.severity) for f in found] == [("D014", "F"), ("D045", "W")]
+    says(found[0], "days after the order before it", "its last date right?")
+
+
+def test_offsets_need_a_zone() -> None:
+    frame = log(date=["2026-01-05T23:30:00-05:00", *DATES[1:]])
+    assert (finding(frame, "D012").severity, finding(frame, "D012").rows) == ("W", 1)
+    assert orders(frame, timezone="America/New_York").findings == []
+
+
+def test_a_path_is_a_name_and_not_a_pattern(tmp_path: Path) -> None:
+    for name, amount in (("orders[1].csv", 10), ("orders1.csv", 999)):
+        (tmp_path / name).write_text(f"customer_id,date,amount\nC1,2026-01-05,{amount}\n")
+    assert orders(tmp_path / "orders[1].csv").rfm().to_pandas()["first_amount"].tolist() == [1000]
+
+
+def test_nothing_in_a_csv_is_a_comment(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("customer_id;date;amount\n#1;2026-01-05;1\n'a';2026-01-05;2\n#3;2026-01-06;3\n")
+    assert orders(path).rfm().to_pandas()["customer_id"].tolist() == ["#1", "#3", "'a'"]
 
 
 def test_zero_orders() -> None:

@@ -114,7 +114,9 @@ def settle(log: list[Row], reason: list[str], net: list[int], refunds: list[int]
         else:
             reason[i] = LOST
     for i in sorted((i for i in refunds if log[i].refund_of is None), key=lambda i: (log[i].day, net[i], i)):
-        own = [k for k in orders if k[0] == log[i].customer_id and day[k] <= log[i].day and left[k] >= -net[i]]
+        own = [
+            k for k in orders if k[0] == log[i].customer_id and day[k] <= log[i].day and left[k] >= -net[i]
+        ]
         if not own:
             reason[i] = LOST
             continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data.cleaning import USED
+from clv.data.engines import ZONED_TEXT
 from clv.data.thresholds import EXAMPLES, GAP_DAYS, GAP_FACTOR
 
 if TYPE_CHECKING:
@@ -130,6 +131,20 @@ def _like_integer_date(t: Any) -> Any:
     return t.date_text.re_search(r"^(19|20)\d{6}$").fill_null(False)
 
 
+def _offsets_without_zone(orders: Transactions, t: Any) -> _RowRule | None:
+    if orders.timezone is not None:
+        return None
+    return _RowRule(
+        "D012",
+        "W",
+        t.date_text.re_search(ZONED_TEXT).fill_null(False),
+        "{rows} dates carry a time with an offset, first {date} at row {row}; without a business zone "
+        "their day "
+        'is cut in UTC, which moves late or early orders to another day. Set timezone = "Europe/Prague" '
+        "or alike.",
+    )
+
+
 def _no_date(orders: Transactions, t: Any) -> _RowRule:
     return _RowRule(
         "D011",
@@ -205,7 +220,8 @@ def _refunds_above(orders: Transactions, t: Any) -> _RowRule:
         "D021",
         "W",
         t.over,
-        "{rows} refunds ({money}) belong to orders that gave back more than they brought, first {amount} at row "
+        "{rows} refunds ({money}) belong to orders that gave back more than they brought, first "
+        "{amount} at row "
         "{row} (customer {customer}). The excess is in the reconciliation and lowers no other order.",
     )
 
@@ -250,6 +266,7 @@ _ROW_RULES: tuple[Callable[[Transactions, Any], _RowRule | None], ...] = (
     _no_customer,
     _integer_dates,
     _unreadable_dates,
+    _offsets_without_zone,
     _no_date,
     _after_as_of,
     _unreadable_amounts,
@@ -270,17 +287,26 @@ def check_silence(orders: Transactions, rows: Any) -> list[Finding]:
     used = rows.filter(rows.reason == USED)
     days = used.select("day").distinct()
     steps = days.mutate(step=days.day - days.day.lag().over(ibis.window(order_by=days.day)))
-    facts = steps.aggregate(last=steps.day.max(), longest=steps.step.max()).to_pyarrow().to_pylist()[0]
+    final = steps.day.max()
+    earlier = steps.step.max(where=steps.day < days.day.max().as_scalar())
+    facts = steps.aggregate(
+        last=final, longest=steps.step.max(), step=steps.step.argmax(steps.day), earlier=earlier
+    )
+    facts = facts.to_pyarrow().to_pylist()[0]
     if facts["last"] is None:
         counts = rows.group_by("reason").aggregate(n=rows.count()).order_by("reason").to_pyarrow().to_pylist()
         reasons = ", ".join(f"{row['n']:,} × {row['reason']}" for row in counts)
         return [Finding("D002", "F", f"no row is left to model ({reasons}). Check the columns and as_of.")]
-    silence = orders.as_of_day - facts["last"]
-    allowed = max(GAP_DAYS, GAP_FACTOR * (facts["longest"] or 0), orders.allowed_gap_days)
-    if silence <= allowed:
+    if orders.as_of is None:  # the last date is as_of: it is its own step that must not stand out
+        silence, longest, before = facts["step"] or 0, facts["earlier"] or 0, "the order before it"
+    else:
+        silence, longest, before = orders.as_of_day - facts["last"], facts["longest"] or 0, "the last order"
+    if silence <= max(GAP_DAYS, GAP_FACTOR * longest, orders.allowed_gap_days):
         return []
     message = (
-        f"as_of {orders.as_of_date} is {silence} days after the last order; {silence} days without a sale "
-        f'would make almost everyone look lost. Is the extract complete? Override: allow_gap = "{silence}d".'
+        f"as_of {orders.as_of_date} is {silence} days after {before}; {silence} days without a sale "
+        f"would make "
+        "almost everyone look lost. Is the extract complete, and its last date right? Override: "
+        f'allow_gap = "{silence}d".'
     )
     return [Finding("D014", "F", message)]

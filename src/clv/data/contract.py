@@ -100,7 +100,7 @@ class Transactions:
             object.__setattr__(self, name, tuple(dict.fromkeys(str(v).strip() for v in values)))
         taken = [name for name in self.segments if name.lower() in RESERVED]
         if taken:
-            wrong.append(f"C001 {taken[0]!r} is a column of the RFM table; rename this segment.")
+            wrong.append(f"C001 {taken[0]!r} is a column of the RFM or forecast table; rename this segment.")
         try:
             object.__setattr__(self, "as_of", None if self.as_of is None else as_date(self.as_of, "as_of"))
         except ConfigError as error:
@@ -156,13 +156,20 @@ class Transactions:
     def rfm(self) -> RFM:
         """Check, clean, and count: one row per customer, kept on the engine."""
         self.check()
+        return self._rfm
+
+    @cached_property
+    def _rfm(self) -> RFM:
         return RFM.from_orders(self)
 
     def until(self, cut: dt.date | str) -> Transactions:
-        """Return the same log as it was known at the end of `cut`; it shares the typed rows."""
-        _ = self._typed
+        """Return the same log as it was known at the end of `cut`.
+
+        It shares the typed rows, and the findings: what is wrong with the log is known by then.
+        """
+        _ = self._typed, self.findings
         earlier = copy.copy(self)
-        for name in ("rows", "findings", "as_of_day"):
+        for name in ("rows", "as_of_day", "_rfm"):
             earlier.__dict__.pop(name, None)
         object.__setattr__(earlier, "as_of", as_date(cut, "cut"))
         return earlier

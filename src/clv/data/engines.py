@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import gzip
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ EPOCH = "1970-01-01"
 ROW = "clv: row number"  # the column that open_table adds: a name that nobody has
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # the years 1 to 9999, as Python's dates have them
 _DATE_TEXT = r"^\d{4}[-/]\d"
-_ZONED_TEXT = r":\d\d.*([A-Za-z]|[+-]\d\d)"
+ZONED_TEXT = r":\d\d.*([A-Za-z]|[+-]\d\d)"
 _PARQUET = (".parquet", ".pq")
 
 
@@ -73,13 +75,22 @@ def _read_file(connection: Any, path: Path) -> Any:
     parquet = path.suffix.lower() in _PARQUET
     try:
         if parquet:
-            table = connection.read_parquet(str(path))
+            table = connection.read_parquet(glob.escape(str(path)))
         else:
-            table = connection.read_csv(str(path), all_varchar=True, header=True)
+            options = {"delim": _delimiter(path), "quote": '"', "escape": '"', "comment": "", "skip": 0}
+            table = connection.read_csv(glob.escape(str(path)), all_varchar=True, header=True, **options)
         return connection.create_table(_new_name(), table, temp=True)
     except Exception as error:
         reason = " ".join(str(error).split("Possible")[0].split())[:300].rstrip(". ")
         raise DataError(f"I002 {path.name} cannot be read: {reason}. Mend it, or export it again.") from error
+
+
+def _delimiter(path: Path) -> str:
+    """Read the delimiter off the line of names; nothing about a file's form is left to be guessed."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+        names = file.readline()
+    return max(",;\t|", key=names.count)
 
 
 def _arrow(frame: pd.DataFrame) -> Any:
@@ -141,7 +152,7 @@ def local_day(column: Any, timezone: str | None, date_format: str | None) -> Any
         text = column.strip()
         text = ibis.ifelse(text.re_search(_DATE_TEXT), text, ibis.null("string"))
         there = _in_zone(text.try_cast("timestamp('UTC')"), zone).cast("date")
-        day = ibis.ifelse(text.re_search(_ZONED_TEXT), there, text.try_cast("timestamp").cast("date"))
+        day = ibis.ifelse(text.re_search(ZONED_TEXT), there, text.try_cast("timestamp").cast("date"))
     else:
         day = ibis.null("date")
     days = day.delta(ibis.date(EPOCH), unit="day")

@@ -59,7 +59,7 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
         raise ConfigError(
             f"C007 holdout leaves no data to learn from: no order in use is dated {cut} or before."
         )
-    base = known.rfm()
+    base = RFM.from_orders(known, orders.rfm().quarterly)
     after = rows.filter(rows.day > known.as_of_day)
     days = after.group_by("customer", "day").aggregate(spent=after.net.sum())
     actual = days.group_by(customer_id="customer").aggregate(
@@ -70,5 +70,5 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
     table = table.fill_null({"actual_purchases": 0, "actual_spend": 0})
     new = actual.anti_join(base.table, "customer_id")
     later: dict[str, Any] = new.aggregate(n=new.count(), s=new.actual_spend.sum()).to_pyarrow().to_pylist()[0]
-    rfm = RFM(table.cache(), base.as_of, base.digits, base.segments, base.unit)
+    rfm = dataclasses.replace(base, table=table.cache())
     return Holdout(rfm, cut, orders.as_of_date, int(later["n"]), (later["s"] or 0) / 10**base.digits)

@@ -23,7 +23,9 @@ def net_refunds(rows: Any, used: str) -> Any:
 
     sales, orders, links = _links(rows.filter(rows.reason == used))
     back = links.group_by("head").aggregate(back=links.minor.sum())
-    kept = orders.inner_join(back, "head").mutate(kept=lambda t: t.worth + t.back).select("head", "back", "kept")
+    kept = (
+        orders.inner_join(back, "head").mutate(kept=lambda t: t.worth + t.back).select("head", "back", "kept")
+    )
     so_far = ibis.window(group_by="head", order_by=["day", "minor", "row"], preceding=None, following=0)
     lines = sales.inner_join(kept, "head").mutate(so_far=lambda t: t.minor.sum().over(so_far))
     left = lines.so_far + lines.back

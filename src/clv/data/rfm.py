@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "customer_id frequency recency T spend_days repeat_spend first_amount monetary_value orders first_date "
-    "last_date cohort rfm_segment actual_purchases actual_spend"
+    "last_date cohort rfm_segment actual_purchases actual_spend as_of run_id horizon p_alive p_purchase "
+    "expected_purchases expected_spend clv_mean clv_median clv_p05 clv_p95 historic_value percentile flags "
+    "e0 e1 c0 c1 customers clv"
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 COHORT_MONTHS = 12  # cohorts are months when first orders span at most this many, else quarters
@@ -36,7 +38,8 @@ class RFM:
 
     Columns: customer_id, frequency, recency, T (int32 days), spend_days, repeat_spend and first_amount
     (int64 minor units), monetary_value, orders, first_date, last_date, cohort, and the segments.
-    `unit` is the number of days in a time unit of its histories; `digits` the currency's decimals.
+    `unit` is the number of days in a time unit of its histories; `digits` the currency's decimals;
+    `undated` names the segments of the customers table, which may know the future of an earlier cut.
     """
 
     table: Any
@@ -44,19 +47,28 @@ class RFM:
     digits: int = 2
     segments: tuple[str, ...] = ()
     unit: float = WEEK
+    undated: tuple[str, ...] = ()
+    quarterly: bool = False
 
     @classmethod
-    def from_orders(cls, orders: Transactions) -> RFM:
-        """Count the orders in use; see `Transactions.rfm`, which checks them first."""
+    def from_orders(cls, orders: Transactions, quarterly: bool | None = None) -> RFM:
+        """Count the orders in use; see `Transactions.rfm`, which checks them first.
+
+        Cohorts are months, or quarters where first orders stretch over more than a year, unless said.
+        """
         names = tuple(orders.segments)
-        table = _count(orders)
+        table = _count(orders).cache()
+        quarterly = _spans_years(table) if quarterly is None else quarterly
+        table = table.mutate(cohort=_cohort(table.first_date, quarterly))
         outside = orders.customer_segments
         if outside is not None:
             table = table.left_join(outside, "customer_id").drop("customer_id_right")
         where = {name: segment_column(name) for name in names}
         counted = [name for name in table.columns if name not in where.values()]
         table = table.select(*counted, **{n: table[c].fill_null("unknown") for n, c in where.items()})
-        return cls(table.cache(), orders.as_of_date, orders.digits, ("cohort", *names))
+        undated = tuple(name for name in names if name not in orders.own_segments)
+        segments = ("cohort", *names)
+        return cls(table.cache(), orders.as_of_date, orders.digits, segments, WEEK, undated, quarterly)
 
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
         """Return distinct histories with how many customers share each, grouped on the engine.
@@ -129,21 +141,18 @@ def _count(orders: Transactions) -> Any:
     days = rows.group_by("customer", "day").aggregate(
         spent=rows.net.sum(), orders=rows.count(), **{n: rows[n].argmin(rows.row) for n in names}
     )
-    value = ibis.ifelse(days.spent > 0, days.spent, 0)
     base = days.group_by("customer").aggregate(
         frequency=(days.count() - 1).cast("int32"),
         first=days.day.min(),
         last=days.day.max(),
         first_amount=days.spent.argmin(days.day),
-        spent=value.sum().cast("int64"),
+        spent=days.spent.sum().cast("int64"),
         paid_days=(days.spent > 0).sum(),
         orders=days.orders.sum().cast("int64"),
         **{n: days[n].argmin(days.day) for n in names},
     )
-    first_value = ibis.ifelse(base.first_amount > 0, base.first_amount, 0)
     spend_days = (base.paid_days - (base.first_amount > 0).cast("int64")).cast("int32")
-    repeat_spend = (base.spent - first_value).cast("int64")
-    first_date = _date(base["first"])
+    repeat_spend = (base.spent - base.first_amount).cast("int64")
     return base.select(
         customer_id=base.customer,
         frequency=base.frequency,
@@ -154,9 +163,8 @@ def _count(orders: Transactions) -> Any:
         first_amount=base.first_amount.cast("int64"),
         monetary_value=ibis.ifelse(spend_days > 0, repeat_spend / spend_days / 10**orders.digits, 0.0),
         orders=base.orders,
-        first_date=first_date,
+        first_date=_date(base["first"]),
         last_date=_date(base["last"]),
-        cohort=_cohort(first_date, base),
         **{n: base[n] for n in names},
     )
 
@@ -167,13 +175,18 @@ def _date(day: Any) -> Any:
     return (ibis.date(EPOCH) + day.as_interval("D")).cast("date")
 
 
-def _cohort(first_date: Any, base: Any) -> Any:
-    """Month or quarter of the first order, by how long the first orders stretch."""
+def _spans_years(table: Any) -> bool:
+    """Whether first orders stretch over more months than a table of cohorts should have rows."""
+    span = table.aggregate(low=table["T"].min(), high=table["T"].max()).to_pyarrow().to_pylist()[0]
+    return bool((span["high"] or 0) - (span["low"] or 0) > COHORT_MONTHS * 31)
+
+
+def _cohort(first_date: Any, quarterly: bool) -> Any:
+    """Quarter or month of the first order."""
     import ibis
 
-    span = base.aggregate(low=base["first"].min(), high=base["first"].max()).to_pyarrow().to_pylist()[0]
     year = first_date.year().cast("string")
-    if (span["high"] or 0) - (span["low"] or 0) > COHORT_MONTHS * 31:
+    if quarterly:
         return year + "-Q" + first_date.quarter().cast("string")
     return year + "-" + ibis.ifelse(first_date.month() < 10, "0", "") + first_date.month().cast("string")
 
