@@ -5,6 +5,7 @@ Exit status: 0 done, 1 unexpected, 2 usage or config, 3 data, 4 fit, 5 output, 6
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,11 +52,13 @@ def init(
 def check(config: _Config, strict: _Strict = False) -> None:
     """Check the config and the data, and say what would be kept."""
     from clv.jobs.config import load
+    from clv.jobs.pipeline import checked
     from clv.jobs.summary import check_lines
 
-    orders = load(config).transactions()
-    _say(*check_lines(orders))
-    orders.check()
+    loaded = load(config)
+    _say(*check_lines(loaded.transactions()))
+    orders = checked(loaded)
+    _say("The data can be used.")
     _end(strict, any(f.severity == "W" for f in orders.findings))
 
 
@@ -117,6 +120,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; a problem that the user can mend is a message, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without the letters shows "?", not a traceback
+            stream.reconfigure(errors="replace")
     try:
         app()
     except ClvError as error:

@@ -36,7 +36,7 @@ def horizon_end(horizon: str, start: dt.date) -> dt.date:
 
     Raises ConfigError C006 when the text has no number with a unit, or no length.
     """
-    match = _DURATION.fullmatch(horizon)
+    match = _DURATION.fullmatch(horizon) if isinstance(horizon, str) else None
     if match is None or int(match[1]) == 0:
         raise ConfigError(
             f"C006 horizon must be a number with a unit; got {horizon!r}. "
@@ -68,3 +68,8 @@ def in_words(horizon: str) -> str:
         return "residual lifetime" if horizon == LIFETIME else horizon
     name = {"d": "day", "w": "week", "m": "month", "y": "year"}[match[2].lower()]
     return f"{int(match[1])} {name}{'s' * (int(match[1]) != 1)}"
+
+
+def percent(share: float) -> str:
+    """Print a rate that somebody chose, with the digits they chose: "30 %", "12.5 %"."""
+    return f"{100 * share:.6g} %"

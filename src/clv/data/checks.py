@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data.cleaning import USED
 from clv.data.engines import ZONED_TEXT
-from clv.data.thresholds import EXAMPLES, GAP_DAYS, GAP_FACTOR
+from clv.data.thresholds import EXAMPLES, GAP_DAYS, GAP_FACTOR, MIN_CUSTOMERS, MIN_REPEATERS
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
+    from clv.data.rfm import RFM
 
 type Severity = Literal["F", "W", "A"]
 
@@ -310,3 +311,23 @@ def check_silence(orders: Transactions, rows: Any) -> list[Finding]:
         f'allow_gap = "{silence}d".'
     )
     return [Finding("D014", "F", message)]
+
+
+def check_size(rfm: RFM) -> list[Finding]:
+    """D031, D032: enough customers for a job; a fit by hand may use fewer."""
+    t = rfm.table
+    facts = t.aggregate(n=t.count(), repeaters=(t.frequency > 0).sum()).to_pyarrow().to_pylist()[0]
+    found = []
+    if facts["n"] < MIN_CUSTOMERS:
+        message = (
+            f"{facts['n']:,} customers are too few to model (at least {MIN_CUSTOMERS}). Check the extract."
+        )
+        found.append(Finding("D031", "F", message))
+    if (facts["repeaters"] or 0) < MIN_REPEATERS:
+        message = (
+            f"{facts['repeaters'] or 0:,} customers bought again, too few to learn from (at least "
+            f"{MIN_REPEATERS}). Does the "
+            "extract hold later orders, and the same id for one customer?"
+        )
+        found.append(Finding("D032", "F", message))
+    return found

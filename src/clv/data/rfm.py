@@ -193,8 +193,11 @@ def _cohort(first_date: Any, quarterly: bool) -> Any:
 
 def _purchases(rfm: RFM) -> PurchaseHistory:
     rows = rfm.grouped(("frequency", "recency", "T"))
-    times = {"t_x": rows["recency"] / rfm.unit, "T": rows["T"] / rfm.unit}
-    return PurchaseHistory(rows["frequency"], weight=rows["customers"], unit=rfm.unit, **times)
+    return _history(rows, rfm.unit)
+
+
+def _history(rows: dict[str, Any], unit: float) -> PurchaseHistory:
+    return PurchaseHistory.from_days(rows["frequency"], rows["recency"], rows["T"], rows["customers"], unit)
 
 
 def _spend(rfm: RFM) -> SpendHistory:
@@ -217,6 +220,4 @@ def value_histories(rfm: RFM) -> tuple[dict[str, Any], PurchaseHistory, Any]:
     Keys are (frequency, recency, T, spend_days), all int32, so that results join back exactly.
     """
     rows = rfm.grouped(("frequency", "recency", "T", "spend_days"))
-    times = {"t_x": rows["recency"] / rfm.unit, "T": rows["T"] / rfm.unit}
-    history = PurchaseHistory(rows["frequency"], weight=rows["customers"], unit=rfm.unit, **times)
-    return rows, history, np.asarray(rows["spend_days"], dtype=float)
+    return rows, _history(rows, rfm.unit), np.asarray(rows["spend_days"], dtype=float)

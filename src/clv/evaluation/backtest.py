@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clv.data.holdout import Holdout
+from clv.errors import ConfigError, FitError
 from clv.evaluation import metrics
 from clv.evaluation.inputs import formula_inputs
 from clv.fitting.fit import fit
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MODEL = "BG/NBD + Gamma-Gamma"
+OTHER = "Other small segments"
 MAX_BIN = 7  # customers with this many repeat purchases or more share a bin
 
 
@@ -57,20 +61,35 @@ class HoldoutResult:
         """Total error of the model, as a share of the actual."""
         return float(self.contenders["error"][MODEL])
 
-    def by_segment(self, by: str | None) -> pd.DataFrame:
-        """Forecasts and actual revenue of each segment, or of the whole base, indexed by segment."""
-        return _totals(self.forecast, self.holdout, self.economics.churn_rule(), by)
+    def by_segment(self, by: str | None, pooled: Sequence[str] = ()) -> pd.DataFrame:
+        """Forecasts and actual revenue of each segment, or of the whole base, indexed by segment.
+
+        Segments in `pooled` count as one.
+        """
+        import ibis
+
+        expected = self.forecast
+        if by and pooled:
+            column = expected.table[by]
+            expected = expected.with_columns(**{by: ibis.ifelse(column.isin(list(pooled)), OTHER, column)})
+        return _totals(expected, self.holdout, self.economics.churn_rule(), by)
 
 
 def evaluate_holdout(holdout: Holdout, economics: Economics) -> HoldoutResult:
     """Fit at the cut, forecast the hold-out, and set run-rates and both formulas beside it.
 
-    Everything is revenue: margin and discount play no part. Raises FitError M001 when the calibration
-    period cannot be fitted.
+    Everything is revenue: of `economics` only the churn rule of formula 2 plays a part. Raises
+    ConfigError C007 when the calibration period cannot be fitted.
     """
     import pandas as pd
 
-    purchase, spend = fit(BGNBD, holdout.rfm), fit(GammaGamma, holdout.rfm)
+    try:
+        purchase, spend = fit(BGNBD, holdout.rfm), fit(GammaGamma, holdout.rfm)
+    except FitError as error:
+        raise ConfigError(
+            f"C007 holdout leaves too little to learn from up to {holdout.cut}: {error.messages[0][5:]} "
+            "Move the cut."
+        ) from error
     expected = forecast(purchase, spend, holdout.rfm, f"{holdout.days}d", margin=1.0, discount=0.0)
     totals = _totals(expected, holdout, economics.churn_rule(), None).iloc[0]
     actual = totals["actual"]
@@ -87,10 +106,10 @@ def _totals(expected: Forecast, holdout: Holdout, churn: Churn, by: str | None) 
 
     days, t = holdout.days, expected.table
     sums = {"model": t.clv_mean.sum(), "actual": t.actual_spend.sum() / 10.0**holdout.rfm.digits}
-    rfm = holdout.rfm.__class__(t, holdout.rfm.as_of, holdout.rfm.digits, holdout.rfm.segments)
+    rfm = dataclasses.replace(holdout.rfm, table=t)
     i = formula_inputs(rfm, churn, days, by, **sums)
     first = t.first_date.min().to_pyarrow().as_py()
-    calendar = max((holdout.cut - first).days, 1)
+    calendar = (holdout.cut - first).days + 1
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
     return pd.DataFrame(
         {
@@ -114,12 +133,13 @@ def _per_customer(expected: Forecast, holdout: Holdout) -> tuple[pd.DataFrame, p
 
     t, scale = expected.table, 10.0**holdout.rfm.digits
     spend = (t.repeat_spend + t.first_amount) / scale
-    own = simple.own_rate(t.frequency, t["T"].cast("float64").clip(lower=1), spend, holdout.days)
+    age = t["T"].cast("float64")
     columns = t.select(
         x=t.frequency,
         purchases=t.expected_purchases,
         model=t.clv_mean,
-        own=own,
+        own=simple.own_rate(t.frequency, age.clip(lower=1), spend, holdout.days),
+        own_first=simple.own_rate_with_first(age.clip(lower=simple.CUSTOMER_MIN_DAYS), spend, holdout.days),
         actual=t.actual_spend / scale,
         actual_purchases=t.actual_purchases,
     ).to_pyarrow()
@@ -130,7 +150,11 @@ def _per_customer(expected: Forecast, holdout: Holdout) -> tuple[pd.DataFrame, p
             "top_decile": metrics.top_share(values, c["actual"]),
             "gini": metrics.normalised_gini(values, c["actual"]),
         }
-        for name, values in ((MODEL, c["model"]), ("Own rate", c["own"]))
+        for name, values in (
+            (MODEL, c["model"]),
+            ("Own rate", c["own"]),
+            ("Own rate with first order", c["own_first"]),
+        )
     }
     bins = np.minimum(c["x"], MAX_BIN).astype(int)
     count = np.bincount(bins, minlength=MAX_BIN + 1)

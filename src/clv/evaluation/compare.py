@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,20 +13,19 @@ import numpy as np
 from clv.data.rfm import RFM
 from clv.data.segments import BEHAVIOURAL
 from clv.errors import ConfigError, FitError
+from clv.evaluation.backtest import OTHER, HoldoutResult
 from clv.evaluation.inputs import ALL, formula_inputs
 from clv.fitting.fit import fit
 from clv.fitting.result import Fit
 from clv.forecasting import simple
 from clv.forecasting.customers import Forecast, value_of_new
 from clv.forecasting.economics import Economics
+from clv.units import percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clv.evaluation.backtest import HoldoutResult
-
 SMALL, TINY = 100, 20  # customers: flagged below the first, merged below the second
-OTHER = "Other small segments"
 REPEATERS = 20  # customers with repeat spend that a segment's own fit needs
 
 
@@ -36,9 +36,13 @@ class Comparison:
     Per new customer, contribution over `horizon` and undiscounted unless named otherwise:
     formula_1, formula_1_contribution (over the observed lifetime, after CAC), formula_1_within and
     formula_2_within (the horizon, before CAC), formula_2 (infinite), model_new (the horizon),
-    model_new_discounted, ratio (model_new ÷ formula_1_within), own_fit. Per existing customer:
-    model_existing (discounted), its total, and where there is a hold-out its actual and forecasts.
+    model_new_discounted, model_after_cac (discounted, less CAC), value_to_cac, ratio (model_new ÷
+    formula_1_within), own_fit. Per existing customer: model_existing (discounted) and its total.
     Formula and model columns for new customers are NaN where segments are made of past behaviour.
+
+    `holdout` has the total revenue of each segment in the hold-out, forecast by each contender and
+    actual; None without a hold-out, and for undated segments of the customers table, which may know
+    what came after the cut.
     """
 
     by: str
@@ -46,6 +50,13 @@ class Comparison:
     economics: Economics
     as_of: dt.date
     basis: str
+    holdout: pd.DataFrame | None = None
+    pooled: Sequence[str] = ()
+
+    @property
+    def members(self) -> set[str]:
+        """Every value of the segment column, those merged into others included."""
+        return {*map(str, self.table.index), *self.pooled} - {ALL, OTHER}
 
     @property
     def behavioural(self) -> bool:
@@ -76,7 +87,7 @@ def compare(
     forecast : the base, its fits, margin and discount
     economics : churn rule, CAC and horizon; by default those of the forecast
     by : a segment column; segments under 20 customers are merged, those under 100 flagged
-    holdout : adds what each segment spent after the cut, beside what was forecast
+    holdout : adds what each segment spent after the cut, and what was forecast
 
     The value of a new customer comes from a fit of the segment's own customers, where they are enough,
     else from the fit of the whole base.
@@ -85,7 +96,7 @@ def compare(
     if by not in forecast.rfm.segments:
         have = ", ".join(forecast.rfm.segments)
         raise ConfigError(f"C001 by must name a segment; got {by!r}. Segments here: {have}.")
-    forecast = _merge_tiny(forecast, by)
+    forecast, pooled = _merge_tiny(forecast, by)
     table = _formulas(forecast, economics, by)
     for segment in table.index:
         shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
@@ -97,17 +108,18 @@ def compare(
             table.loc[segment, name] = value_of_new(
                 purchase, spend, base, economics.horizon, margin=economics.margin, discount=discount
             )
+    table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
+    table["value_to_cac"] = table["model_new_discounted"] / table["cac"].where(table["cac"] > 0)
     table["ratio"] = table["model_new"] / table["formula_1_within"]
     if by in BEHAVIOURAL:
         table.loc[table.index != ALL, _NEW_CUSTOMER] = np.nan
-    if holdout is not None:
-        table = table.join(_actuals(holdout, by))
     basis = (
-        f"By {by.replace('_', ' ')}, as of {forecast.rfm.as_of}; contribution at {economics.margin:.0%} "
-        f"margin over "
-        f"{economics.horizon}; churn: {economics.churn_rule().sentence}."
+        f"By {by.replace('_', ' ')}, as of {forecast.rfm.as_of}; contribution at "
+        f"{percent(economics.margin)} margin over {economics.horizon}; churn: "
+        f"{economics.churn_rule().sentence}."
     )
-    return Comparison(by, table, economics, forecast.rfm.as_of, basis)
+    held = _holdout(holdout, by, pooled) if holdout is not None else None
+    return Comparison(by, table, economics, forecast.rfm.as_of, basis, held, pooled)
 
 
 _NEW_CUSTOMER = [
@@ -118,22 +130,23 @@ _NEW_CUSTOMER = [
     "formula_2_within",
     "model_new",
     "model_new_discounted",
+    "model_after_cac",
+    "value_to_cac",
     "ratio",
 ]
 
 
-def _merge_tiny(forecast: Forecast, by: str) -> Forecast:
-    """Merge the segments with fewer than `TINY` customers into one."""
+def _merge_tiny(forecast: Forecast, by: str) -> tuple[Forecast, list[str]]:
+    """Merge the segments with fewer than `TINY` customers into one; returns which they were."""
     import ibis
 
     t = forecast.table
-    counts = t.group_by(by).aggregate(n=t.count()).execute()
-    tiny = sorted(counts.loc[counts["n"] < TINY, by])
+    counts = t.group_by(segment=t[by]).aggregate(customers=t.count()).to_pyarrow().to_pandas()
+    tiny = sorted(counts.loc[counts["customers"] < TINY, "segment"])
     if not tiny or len(counts) == 1:
-        return forecast
-    column = forecast.rfm.table[by]
-    merged = forecast.rfm.with_columns(**{by: ibis.ifelse(column.isin(tiny), OTHER, column)})
-    return dataclasses.replace(forecast, rfm=merged)
+        return forecast, []
+    merged = {by: ibis.ifelse(t[by].isin(tiny), OTHER, t[by])}
+    return forecast.with_columns(**merged), tiny
 
 
 def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame:
@@ -141,13 +154,12 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
     import pandas as pd
 
     rule, days = economics.churn_rule(), _days(forecast, economics)
-    t = forecast.table
-    rfm = RFM(t, forecast.rfm.as_of, forecast.rfm.digits, forecast.rfm.segments)
+    t, rfm = forecast.table, _based(forecast)
     sums = {"model_existing_total": t.clv_mean.sum()}
     i = pd.concat(
         [formula_inputs(rfm, rule, days, by, **sums), formula_inputs(rfm, rule, days, None, **sums)]
     )
-    cac = pd.Series([economics.cac_of(str(s)) for s in i.index], index=i.index, dtype=float)
+    cac = pd.Series([_cac(economics, str(s)) for s in i.index], index=i.index, dtype=float)
     margin = economics.margin
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
     lifetime = (i.aov, i.orders_per_customer, cac, margin)
@@ -180,6 +192,12 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
     )
 
 
+def _cac(economics: Economics, segment: str) -> float | None:
+    """Acquisition cost of a segment; of the whole base and of a pool only where it is one for all."""
+    given = economics.cac
+    return given.get(segment) if isinstance(given, Mapping) else given
+
+
 def _days(forecast: Forecast, economics: Economics) -> float:
     """Days in the comparison's horizon; its assumptions have to be the forecast's."""
     problems = [
@@ -193,9 +211,14 @@ def _days(forecast: Forecast, economics: Economics) -> float:
     return forecast.days
 
 
+def _based(forecast: Forecast) -> RFM:
+    """The base with the columns of its forecast, tiny segments merged."""
+    return dataclasses.replace(forecast.rfm, table=forecast.table)
+
+
 def _own_fits(forecast: Forecast, by: str, segment: str) -> tuple[Fit, Fit] | None:
     """Fits of one segment's customers, or None when they are too few or do not determine one."""
-    part = forecast.rfm.where(by, segment)
+    part = _based(forecast).where(by, segment)
     try:
         purchase, spend = fit(type(forecast.purchase.model), part), fit(type(forecast.spend.model), part)
     except FitError:
@@ -206,26 +229,10 @@ def _own_fits(forecast: Forecast, by: str, segment: str) -> tuple[Fit, Fit] | No
     return (purchase, spend) if enough and usable and finite else None
 
 
-def _actuals(holdout: HoldoutResult, by: str) -> pd.DataFrame:
-    """Hold-out revenue a customer, forecast and actual; segments as they were known at the cut."""
+def _holdout(holdout: HoldoutResult, by: str, pooled: Sequence[str]) -> pd.DataFrame | None:
+    """Hold-out totals by segment as it was known at the cut, the whole base last."""
     import pandas as pd
 
-    from clv.evaluation.backtest import MODEL
-
-    parts = []
-    for column in (by, None):
-        totals = holdout.by_segment(column)
-        per_customer = totals.div(totals["customers"], axis=0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "holdout_customers": totals["customers"],
-                    "holdout_actual": per_customer["actual"],
-                    "holdout_model": per_customer[MODEL],
-                    "holdout_formula_1": per_customer["Formula 1"],
-                    "holdout_formula_2": per_customer["Formula 2"],
-                    "holdout_run_rate": per_customer["Run-rate"],
-                }
-            )
-        )
-    return pd.concat(parts)
+    if by in holdout.holdout.rfm.undated:
+        return None
+    return pd.concat([holdout.by_segment(by, pooled), holdout.by_segment(None)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from clv.data.contract import Transactions
 from clv.data.holdout import split
 from clv.data.rfm import RFM
 from clv.data.segments import RFMCuts
+from clv.errors import ConfigError
 from clv.evaluation.backtest import HoldoutResult, evaluate_holdout
 from clv.evaluation.compare import Comparison, compare
 from clv.fitting.fit import fit
@@ -31,7 +34,9 @@ class Study:
     """A base, its fits and forecasts, what a hold-out says of them, and the simple formulas beside.
 
     `new_value` is the discounted value of a just-acquired customer over the horizon, first order
-    included, before acquisition cost. `ages` is revenue a customer by age in months.
+    included, before acquisition cost. `lifetime` is None where the residual lifetime has no finite
+    value (without a discount, where a ≤ 1); `beyond_five_years` is the share of it that lies there.
+    `ages` is revenue a customer by age in months.
     """
 
     orders: Transactions
@@ -41,11 +46,13 @@ class Study:
     purchase: Fit
     spend: Fit
     forecast: Forecast
-    lifetime: Forecast
+    lifetime: Forecast | None
     holdout: HoldoutResult | None
     comparisons: Sequence[Comparison]
     ages: pd.DataFrame
     new_value: float
+    beyond_five_years: float
+    holdout_cuts: RFMCuts | None
 
     def __repr__(self) -> str:
         return f"<Study: {self.forecast.basis}>"
@@ -74,27 +81,27 @@ def study(
     `progress` is called with the name of each step before it begins. Raises DataError, ConfigError or
     FitError where the path cannot go on.
     """
-    progress("Checking the log")
-    orders.check()
     progress("Counting customers")
     rfm = orders.rfm()
     cuts = RFMCuts.of(rfm)
     rfm = cuts.apply(rfm)
-    tested = None
+    tested, held_cuts = None, None
     if holdout is not None:
         progress(f"Testing the forecast on what happened after {holdout}")
         held = split(orders, holdout)
-        held = held.with_rfm(RFMCuts.of(held.rfm).apply(held.rfm))
+        held_cuts = RFMCuts.of(held.rfm)
+        held = held.with_rfm(held_cuts.apply(held.rfm))
         tested = evaluate_holdout(held, economics)
     progress("Fitting purchases and spend")
     purchase, spend = fit(BGNBD, rfm), fit(GammaGamma, rfm)
     progress("Forecasting every customer")
     terms = {"margin": economics.margin, "discount": economics.discount}
     ahead = forecast(purchase, spend, rfm, economics.horizon, **terms)
-    lifetime = forecast(purchase, spend, rfm, LIFETIME, **terms)
+    lifetime = _lifetime(purchase, spend, rfm, economics)
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
     comparisons = [compare(ahead, economics, by, tested) for by in names]
+    _known_segments(economics, comparisons)
     return Study(
         orders,
         economics,
@@ -108,4 +115,38 @@ def study(
         sorted(comparisons, key=lambda c: c.behavioural),
         spend_by_age(orders, rfm),
         value_of_new(purchase, spend, rfm, economics.horizon, **terms),
+        _beyond_five_years(lifetime),
+        held_cuts,
     )
+
+
+def _lifetime(purchase: Fit, spend: Fit, rfm: RFM, economics: Economics) -> Forecast | None:
+    ahead = forecast(purchase, spend, rfm, LIFETIME, margin=economics.margin, discount=economics.discount)
+    try:
+        _ = ahead.table
+    except ConfigError:
+        return None
+    return ahead
+
+
+def _beyond_five_years(lifetime: Forecast | None) -> float:
+    """Share of the residual lifetime's value that lies beyond five years."""
+    if lifetime is None:
+        return float("nan")
+    near = dataclasses.replace(lifetime, horizon="5y").totals()["clv"].iloc[0]
+    return float(1 - near / lifetime.totals()["clv"].iloc[0])
+
+
+def _known_segments(economics: Economics, comparisons: Sequence[Comparison]) -> None:
+    """P001: acquisition costs belong to segments that exist."""
+    if not isinstance(economics.cac, Mapping):
+        return
+    known = {str(name) for c in comparisons for name in c.members}
+    unknown = [name for name in economics.cac if name not in known]
+    messages = []
+    for name in unknown:
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else " Name its column in segments."
+        messages.append(f"P001 cac names a segment that no customer is in; got {name!r}.{hint}")
+    if messages:
+        raise ConfigError(*messages)

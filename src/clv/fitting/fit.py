@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from clv.errors import ConfigError, FitError
+from clv.errors import ConfigError, DataError, FitError
 from clv.fitting.optimise import Optimum, maximise
 from clv.fitting.result import Fit
 from clv.models.protocols import HistorySource, Model
@@ -37,6 +37,13 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     """
     if method != "mle":
         raise ConfigError(f'C012 method must be "mle"; got {method!r}.')
+    if not hasattr(model, "History") or not isinstance(model, type):
+        raise ConfigError(f"C012 model must be a class such as clv.BGNBD; got {model!r}.")
+    if not hasattr(data, "history"):
+        raise DataError(
+            f"D047 a fit needs an RFM table or a history; got a {type(data).__name__}. Call "
+            f"orders.rfm() first."
+        )
     history = data.history(model.History)
     _refuse_uninformative(model, history)
     best = maximise(model, history)
@@ -49,11 +56,12 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
         covariance=best.log_covariance * np.outer(best.parameters, best.parameters),
         converged=best.converged,
         boundary=boundary,
-        message=_sentence(best, boundary),
+        message=_sentence(model.__name__, best, boundary),
         customers=float(history.weight.sum()),
         histories=len(history.weight),
         evaluations=best.evaluations,
         unit=float(history.unit),
+        measured=history.measured,
     )
 
 
@@ -67,10 +75,11 @@ def _refuse_uninformative(model: type[Model], history: Any) -> None:
             )
 
 
-def _sentence(best: Optimum, boundary: tuple[str, ...]) -> str:
+def _sentence(name: str, best: Optimum, boundary: tuple[str, ...]) -> str:
     if not best.converged:
         return (
-            f"M001 the search stopped before a maximum (slope {best.gradient:.1e} a customer). Do not use "
+            f"M001 the fit of {name} stopped before a maximum (slope {best.gradient:.1e} a customer). "
+            f"Do not use "
             "these numbers; look for extreme customers, or a unit error, in the input."
         )
     if boundary:

@@ -11,8 +11,10 @@ from scipy.stats import norm
 
 from clv.models.protocols import Array
 
+_UNKNOWN = 1e4  # an interval that ends so many times above its estimate says nothing
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted model.
 
@@ -31,6 +33,7 @@ class Fit:
     histories: int
     evaluations: int
     unit: float
+    measured: str = ""
     method: str = "mle"
 
     @property
@@ -83,15 +86,24 @@ class Fit:
     def summary(self) -> str:
         """A table of estimates with standard errors and 90 % intervals, and the message."""
         head = f"{type(self.model).__name__} by {self.method}: {self.customers:,.0f} customers"
-        lines = [f"{head} ({self.histories:,} distinct histories), log-likelihood {self.log_likelihood:,.3f}"]
+        unit = f"; {self.measured}" if self.measured else ""
+        lines = [
+            f"{head} ({self.histories:,} distinct histories), log-likelihood {self.log_likelihood:,.3f}{unit}"
+        ]
         intervals = self.intervals()
         for name, value in self.parameters.items():
             low, high = intervals[name]
             error = self.standard_errors[name]
-            lines.append(f"  {name:<6} {value:>12.4f}   s.e. {error:>10.4f}   90 % {low:.4f} to {high:.4f}")
+            known = np.isfinite(high) and high < _UNKNOWN * value
+            doubt = (
+                f"s.e. {error:>10.4f}   90 % {low:.4f} to {high:.4f}"
+                if known
+                else "not determined by the data"
+            )
+            lines.append(f"  {name:<6} {value:>12.4f}   {doubt}")
         return "\n".join([*lines, f"  {self.message}"])
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:

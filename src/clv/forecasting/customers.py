@@ -14,7 +14,7 @@ from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
 from clv.forecasting.value import new_customer_value, value_terms
-from clv.units import LIFETIME, daily_discount, horizon_days, in_words
+from clv.units import LIFETIME, daily_discount, horizon_days, in_words, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,8 @@ class Forecast:
         length = in_words(self.horizon) if self.horizon == LIFETIME else f"next {in_words(self.horizon)}"
         return (
             f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, contribution at "
-            f"{self.margin:.0%} margin, discounted at {self.discount:.0%} a year, before acquisition cost"
+            f"{percent(self.margin)} margin, discounted at {percent(self.discount)} a year, before "
+            f"acquisition cost"
         )
 
     @cached_property
@@ -66,6 +67,12 @@ class Forecast:
         ).drop("e0", "e1", "c0", "c1")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
         return valued.mutate(percentile=(rank * 100).round(2)).cache()
+
+    def with_columns(self, **columns: Any) -> Forecast:
+        """Return the same forecast with other segment columns; nothing is computed again."""
+        other = dataclasses.replace(self)
+        other.__dict__["table"] = self.table.mutate(**columns)
+        return other
 
     def customers(self, run_id: str | None = None) -> CustomerForecast:
         """One row per customer in the columns of the forecast table, with a run id where there is one."""
@@ -195,6 +202,10 @@ def forecast(
         When a fit did not converge.
     ConfigError C002, C003, C006, C011
     """
+    for role, fit, needed in (("purchase", purchase, "p_alive"), ("spend", spend, "expected_spend_terms")):
+        if not hasattr(getattr(fit, "model", None), needed):
+            got = type(getattr(fit, "model", fit)).__name__
+            raise ConfigError(f"C012 {role} must be a fit of a {role} model; got {got}. Are the two swapped?")
     for fit in (purchase, spend):
         if not fit.converged:
             raise FitError(fit.message)

@@ -95,7 +95,3 @@ class Economics:
             )
         sentence = f"customers at least {days:.0f} days old with no order in the last {days:.0f} days"
         return Churn(sentence, period_days=days, silent_days=days - 1, minimum_age=days)
-
-    def cac_of(self, segment: str) -> float | None:
-        """Acquisition cost in a segment, or None where it is unknown."""
-        return self.cac.get(segment) if isinstance(self.cac, Mapping) else self.cac

@@ -31,7 +31,8 @@ def manifest(config: Config, study: Study, run_id: str, started: str, seconds: f
     """Everything but the outputs' hashes, ready for JSON."""
     inputs = [config.input.path, *([config.input.customers] if config.input.customers else [])]
     reconciled = study.orders.reconciliation()
-    base, lifetime = study.forecast.totals().iloc[0], study.lifetime.totals().iloc[0]
+    base = study.forecast.totals().iloc[0]
+    lifetime = study.lifetime.totals()["clv"].iloc[0] if study.lifetime else None
     return {
         "schema": 1,
         "run_id": run_id,
@@ -51,7 +52,7 @@ def manifest(config: Config, study: Study, run_id: str, started: str, seconds: f
         "headline": {
             "customers": int(base["customers"]),
             "clv": float(base["clv"]),
-            "clv_lifetime": float(lifetime["clv"]),
+            "clv_lifetime": None if lifetime is None else float(lifetime),
             "new_customer": study.new_value,
         },
         "versions": {

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import clv
+from clv.data.checks import check_size
+from clv.data.contract import Transactions
+from clv.data.holdout import split
+from clv.errors import DataError
 from clv.evaluation.study import Study, study
 from clv.jobs import manifest as manifests
 from clv.jobs.config import Config
@@ -27,6 +31,21 @@ class Run:
     manifest: dict[str, Any]
 
 
+def checked(config: Config) -> Transactions:
+    """Return the log of a config, or raise everything that would stop a run on it.
+
+    DataError with the findings, D031 and D032 included; ConfigError C007 for a hold-out without data.
+    """
+    orders = config.transactions()
+    orders.check()
+    small = [str(finding) for finding in check_size(orders.rfm())]
+    if small:
+        raise DataError(*small)
+    if config.holdout:
+        split(orders, config.holdout.cut)
+    return orders
+
+
 def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> Run:
     """Run a config to the end, or raise and leave nothing behind.
 
@@ -37,8 +56,9 @@ def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> 
         time.perf_counter(),
         new_id(),
     )
+    progress("Checking the log")
     found = study(
-        config.transactions(),
+        checked(config),
         config.assumptions(),
         holdout=config.holdout.cut if config.holdout else None,
         progress=progress,

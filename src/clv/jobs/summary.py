@@ -5,6 +5,7 @@ from __future__ import annotations
 from clv.data.contract import Transactions
 from clv.evaluation.study import Study
 from clv.reporting import pages, tables
+from clv.reporting.decision import decision
 from clv.reporting.grid import Table, show_value
 
 
@@ -13,7 +14,7 @@ def check_lines(orders: Transactions) -> list[str]:
     found = [f"{f.severity} {f}" for f in orders.findings if f.severity != "F"]
     if any(f.severity == "F" for f in orders.findings):
         return found
-    return [*found, "", "Rows and money", *_grid(tables.reconciliation(orders)), "", "The data can be used."]
+    return [*found, "", "Rows and money", *_grid(tables.reconciliation(orders)), ""]
 
 
 def lines(study: Study) -> list[str]:
@@ -34,7 +35,7 @@ def lines(study: Study) -> list[str]:
         ]
         out += [f"  {pages.verdict(study)}"]
     out += ["", "Headline"]
-    out += [f"  {h.label}: {h.value} ({h.note})" for h in pages.decision(study).headlines]
+    out += [f"  {h.label}: {h.value} ({h.note})" for h in decision(study).headlines]
     return out
 
 

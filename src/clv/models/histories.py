@@ -28,7 +28,9 @@ from clv.units import WEEK
 
 @dataclass(frozen=True)
 class PurchaseHistory:
-    """Repeat-purchase histories; `unit` is the number of days in one time unit.
+    """Repeat-purchase histories; `unit` is the number of days in one time unit, a week by default.
+
+    `t_x` and `T` are in that unit; `from_days` takes days.
 
     Raises DataError D037 and following when a row cannot be a history.
     """
@@ -51,6 +53,19 @@ class PurchaseHistory:
             ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: is the first order counted?"),
             (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
+
+    @classmethod
+    def from_days(
+        cls, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, weight: ArrayLike = 1.0, unit: float = WEEK
+    ) -> Self:
+        """Build histories from times in days, such as the columns of an RFM table."""
+        x, t_x, T, weight = (np.asarray(v, dtype=float) for v in (x, t_x, T, weight))
+        return cls(x, t_x / unit, T / unit, weight, unit)
+
+    @property
+    def measured(self) -> str:
+        """The unit in words."""
+        return "time in weeks" if self.unit == WEEK else f"time in units of {self.unit:g} days"
 
     def __len__(self) -> int:
         return len(self.x)
@@ -126,6 +141,11 @@ class SpendHistory:
             (self.S <= 0, "D046 repeat spend must be above 0"),
             (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
+
+    @property
+    def measured(self) -> str:
+        """The unit in words."""
+        return "money in currency units" if self.unit == 1 else f"money in units of {self.unit:g}"
 
     def __len__(self) -> int:
         return len(self.m)

@@ -64,14 +64,14 @@ def new_customers(ax: Axes, table: Table) -> None:
     """Bars of a new customer's value by both formulas and the model, by segment."""
     columns = {"formula_1": "formula_1_within", "formula_2": "formula_2_within", "model": "model_new"}
     _lying_groups(ax, table, columns)
-    ax.set_xlabel("Value of a new customer, same horizon and basis")
+    ax.set_xlabel(_with_unit("Value of a new customer, same horizon and basis", table))
 
 
 def holdout_segments(ax: Axes, table: Table) -> None:
     """Bars of hold-out revenue a customer by segment: what each said, and what happened."""
     columns = {"actual": "actual", "model": MODEL, "formula_1": "Formula 1", "formula_2": "Formula 2"}
     _lying_groups(ax, table, columns)
-    ax.set_xlabel("Revenue a customer in the hold-out")
+    ax.set_xlabel(_with_unit("Revenue a customer in the hold-out", table))
 
 
 def concentration(ax: Axes, table: Table) -> None:
@@ -90,10 +90,14 @@ def ages(ax: Axes, table: Table) -> None:
     ax.plot(frame["months"], frame["model"], color=STYLES["model"]["color"], linestyle="--", label="Model")
     ax.plot(frame["months"], frame["actual"], color=INK, linewidth=2.4, label="Actual")
     ax.set_xlabel("Months since the first order")
-    ax.set_ylabel("Value a customer so far")
+    ax.set_ylabel(_with_unit("Value a customer so far", table))
     ax.set_ylim(bottom=0)
     ax.set_xlim(left=0)
     ax.legend(frameon=False)
+
+
+def _with_unit(label: str, table: Table) -> str:
+    return f"{label} ({table.unit})" if table.unit else label
 
 
 def _groups(ax: Axes, labels: Sequence[str], series: dict[str, Any]) -> None:
@@ -113,7 +117,8 @@ def _groups(ax: Axes, labels: Sequence[str], series: dict[str, Any]) -> None:
 
 def _lying_groups(ax: Axes, table: Table, columns: dict[str, str]) -> None:
     """Groups of lying bars, a group a row of the table, the first on top."""
-    frame, width = table.frame, 0.8 / len(columns)
+    solid = table.frame[~table.frame["few"].astype(bool)]
+    frame, width = solid if len(solid) > 1 else table.frame, 0.8 / len(columns)
     places = -np.arange(len(frame), dtype=float)
     for i, (name, column) in enumerate(columns.items()):
         offset = ((len(columns) - 1) / 2 - i) * width

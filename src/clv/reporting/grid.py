@@ -1,9 +1,9 @@
-"""A table as a value: columns that know how they print, rows, and the basis every number needs."""
+"""Tables and pages as values: columns that know how they print, and the basis every number needs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,7 @@ class Table:
     frame: pd.DataFrame
     basis: str = ""
     total: bool = False  # whether the last row sums or averages the others
+    unit: str = ""  # of what a chart of it shows
 
     def cells(self) -> list[list[str]]:
         """The rows as printed text."""
@@ -66,3 +67,41 @@ def show_value(value: object, kind: Kind) -> str:
     if np.isinf(number):
         return "∞"
     return format(number, FORMATS[kind]).replace("%", " %").replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Light:
+    """A status light: good, fair or bad, with the figure behind it in words."""
+
+    name: str
+    level: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One of the three numbers of the decision page."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its finding leads, tables and charts follow; `charts` names the tables that are drawn."""
+
+    id: str
+    title: str
+    finding: str
+    tables: Sequence[Table] = ()
+    charts: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+    lights: Sequence[Light] = ()
+    headlines: Sequence[Headline] = ()
+    folded: Sequence[Table] = field(default=())
+
+
+def miss(error: float) -> str:
+    """Say an error with its direction: "17.3 % too low"."""
+    return f"{show_value(abs(error), 'share')} too {'high' if error > 0 else 'low'}"

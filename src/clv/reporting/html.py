@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clv.reporting.figures import svg
-from clv.reporting.grid import Table
-from clv.reporting.pages import Page
-from clv.units import in_words
+from clv.reporting.grid import Page, Table
+from clv.units import in_words, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +34,8 @@ def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str
         manifest=manifest,
         currency=study.orders.currency,
         horizon=in_words(study.economics.horizon),
+        margin=percent(study.economics.margin),
+        discount=percent(study.economics.discount),
     )
 
 

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.inputs import ALL
-from clv.reporting import tables
+from clv.reporting import background, tables
 from clv.reporting import thresholds as limits
-from clv.reporting.grid import Table, show_value
+from clv.reporting.decision import decision, model_error
+from clv.reporting.grid import Page, miss, show_value
 from clv.units import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from clv.evaluation.study import Study
-
-
-@dataclass(frozen=True)
-class Light:
-    """A status light: good, fair or bad, with the figure behind it in words."""
-
-    name: str
-    level: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One of the three numbers of the decision page."""
-
-    label: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page: its finding leads, tables and charts follow; `charts` names the tables that are drawn."""
-
-    id: str
-    title: str
-    finding: str
-    tables: Sequence[Table] = ()
-    charts: Sequence[Table] = ()
-    notes: Sequence[str] = ()
-    lights: Sequence[Light] = ()
-    headlines: Sequence[Headline] = ()
-    folded: Sequence[Table] = field(default=())
 
 
 def pages(study: Study) -> list[Page]:
@@ -68,129 +35,6 @@ def pages(study: Study) -> list[Page]:
         method,
     ]
     return [page for make in makers if (page := make(study)) is not None]
-
-
-def decision(study: Study) -> Page:
-    """As-of, lights, three numbers, and what is not known."""
-    e, base = study.economics, study.forecast.totals().iloc[0]
-    money = study.orders.currency
-    lifetime = study.lifetime.totals().iloc[0]
-    headlines = [
-        Headline(
-            f"Contribution of the base, next {in_words(e.horizon)}",
-            f"{base['clv']:,.0f} {money}",
-            f"{base['customers']:,.0f} existing customers, {base['clv_mean']:,.2f} each; discounted",
-        ),
-        Headline(
-            "Customer equity of the base",
-            f"{lifetime['clv']:,.0f} {money}",
-            f"residual lifetime, {lifetime['clv_mean']:,.2f} each; discounted at {e.discount:.0%} a "
-            f"year".replace("%", " %"),
-        ),
-        _new_customer_headline(study),
-    ]
-    missed = _missed(study)
-    trust = (
-        "No hold-out measured it, so nothing here says how far off the figures may be."
-        if missed is None
-        else f"On the hold-out this method was {show_value(missed, 'signed')} off in total; read the figures "
-        "with that in mind."
-    )
-    finding = (
-        f"The {base['customers']:,.0f} customers known on {study.as_of} are expected to bring "
-        f"{base['clv']:,.0f} {money} of contribution in the next {in_words(e.horizon)}. {trust}"
-    )
-    return Page(
-        "decision", "Decision", finding, headlines=headlines, lights=lights(study), notes=unknowns(study)
-    )
-
-
-def _new_customer_headline(study: Study) -> Headline:
-    e, money, cac = study.economics, study.orders.currency, study.cac
-    note = f"first {in_words(e.horizon)}, first order included; discounted"
-    if cac is None:
-        return Headline("Value of a new customer, before CAC", f"{study.new_value:,.2f} {money}", note)
-    return Headline(
-        "Value of a new customer, less CAC",
-        f"{study.new_value - cac:,.2f} {money}",
-        f"{note}; CAC {cac:,.2f}",
-    )
-
-
-def lights(study: Study) -> list[Light]:
-    """Data, reconciliation, fit and hold-out, by the thresholds of this folder."""
-    findings = study.orders.findings
-    warnings = sum(f.severity == "W" for f in findings)
-    frame = study.orders.reconciliation().set_index("reason")["money"]
-    used, total = frame.get("used", 0.0), frame.sum()
-    covered = used / total if total else 0.0
-    fits = (study.purchase, study.spend)
-    edge = [
-        type(f.model).__name__ for f in fits if f.boundary or np.isnan(list(f.standard_errors.values())).any()
-    ]
-    found = [
-        Light(
-            "Data",
-            "fair" if warnings else "good",
-            f"{warnings} warning{'s' * (warnings != 1)}" if warnings else "no warning",
-        ),
-        Light(
-            "Reconciliation",
-            _level(1 - covered, 1 - limits.COVERAGE_GOOD, 1 - limits.COVERAGE_BAD),
-            f"{show_value(covered, 'share')} of booked money is modelled",
-        ),
-        Light(
-            "Fit",
-            "fair" if edge else "good",
-            f"{', '.join(edge)} at a boundary" if edge else "both models at a maximum",
-        ),
-    ]
-    missed = _missed(study)
-    if missed is None:
-        words = "nothing was bought in it" if study.holdout else "not tested"
-        return [*found, Light("Hold-out", "fair", words)]
-    level = _level(abs(missed), limits.LEVEL_GOOD, limits.LEVEL_BAD)
-    return [*found, Light("Hold-out", level, f"total {show_value(missed, 'signed')} off")]
-
-
-def _missed(study: Study) -> float | None:
-    """Total error of the model in the hold-out; None without one, and where nothing was bought in it."""
-    error = study.holdout.model_error if study.holdout else np.nan
-    return error if np.isfinite(error) else None
-
-
-def _level(value: float, good: float, bad: float) -> str:
-    return "good" if value <= good else "fair" if value <= bad else "bad"
-
-
-def unknowns(study: Study) -> list[str]:
-    """What a reader must not take from these figures."""
-    e, first = study.economics, study.rfm.table.first_date.min().to_pyarrow().as_py()
-    span = (study.as_of - first).days
-    notes = [
-        "All figures are best estimates without bands; the hold-out error is the only measure of doubt here."
-    ]
-    if e.cac is None:
-        notes.append(
-            "Acquisition cost is not given (C005): no figure is net of it, and none says what to spend on it."
-        )
-    notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
-    if study.forecast.days > span:
-        notes.append(
-            f"The log spans {span} days, the horizon {study.forecast.days:.0f}: part of it is extrapolated."
-        )
-    if span < 2 * 365:
-        notes.append(
-            "The log is shorter than two years, so a yearly season cannot be told from growth or decline."
-        )
-    late = study.holdout.holdout if study.holdout else None
-    if late is not None and late.later_customers:
-        notes.append(
-            f"{late.later_customers:,} customers first bought after the cut and spent "
-            f"{late.later_spend:,.0f} "
-            f"{study.orders.currency}: no forecast of the base can hold that."
-        )
-    return notes
 
 
 def reconciliation(study: Study) -> Page:
@@ -212,56 +56,97 @@ def holdout(study: Study) -> Page | None:
     if study.holdout is None:
         return None
     table = tables.contenders(study)
+    notes = [
+        "Each contender knew the log up to the cut only. Those without a ranking treat every customer "
+        "alike, so they "
+        "cannot say who will buy. The mean miss alone would favour a forecast of zero.",
+        "Run-rate: all revenue ÷ all customers' days, carried on. Repeat run-rate: the same of repeat "
+        "orders, at the "
+        "mean order value. Calendar run-rate: revenue ÷ calendar days. Own rate: each customer's own "
+        "repeat rate × own "
+        "mean order value; with first order: own revenue ÷ own age, at least 28 days. Formulas 1 and 2: "
+        "the value of a "
+        "new customer over the hold-out, charged for every existing one (formula 2 is the run-rate over "
+        "just one of "
+        "its periods).",
+    ]
     return Page(
         "holdout",
         "Hold-out",
         verdict(study),
         [table],
         [table, tables.calibration(study)],
-        notes=[
-            "Each contender knew the log up to the cut only. Formulas and run-rates treat every "
-            "customer alike, "
-            "so they cannot say who will buy; the mean miss alone would favour a forecast of zero.",
-        ],
+        notes,
         folded=[tables.calibration(study)],
     )
 
 
 def verdict(study: Study) -> str:
-    """The contender to use: the best level among those that rank customers about as well as the best."""
-    if _missed(study) is None:
+    """The contender to use: the best level among those that rank customers about as well as the best.
+
+    Where that one fails on level, level and ranking are recommended apart.
+    """
+    if model_error(study) is None:
         return "Nothing was bought in the hold-out, so it cannot tell the contenders apart; move the cut."
     frame = tables.contenders(study).frame.set_index("contender")
     able = frame[frame["gini"] >= frame["gini"].max() - limits.GINI_SLACK]
-    best = able["error"].abs().idxmin()
-    error = frame.loc[best, "error"]
+    able = able if len(able) else frame
+    best = str(able["error"].abs().idxmin())
+    if abs(frame["error"][best]) > limits.LEVEL_BAD:
+        return _apart(frame)
     others = ", ".join(
-        f"{name.lower()} {show_value(frame.loc[name, 'error'], 'signed')}"
-        for name in ("Repeat run-rate", "Formula 1", "Formula 2")
-    )
-    name = "the model" if best == MODEL else best.lower()
-    caution = " Do not use it for level." if abs(error) > limits.LEVEL_BAD else ""
-    nearer = frame.index[frame["error"].abs() < abs(error)]
-    closer = (
-        f" {nearer[0]} came nearer in total ({show_value(frame.loc[nearer[0], 'error'], 'signed')}) but "
-        f"does not rank "
-        "customers as well."
-        if len(nearer)
-        else ""
+        f"{other.lower()} {miss(frame['error'][other])}"
+        for other in ("Repeat run-rate", "Formula 1", "Formula 2")
+        if other != best and np.isfinite(frame["error"][other])
     )
     return (
-        f"Use {name}: it missed the total by {show_value(error, 'signed')}, and its top tenth of "
-        f"customers brought "
-        f"{show_value(frame.loc[best, 'top_decile'], 'share')} of what was spent. "
-        f"{others[0].upper()}{others[1:]}.{closer}{caution}"
+        f"Use {_name(best)}: its total came out {miss(frame['error'][best])}, and the tenth of "
+        f"customers it put "
+        f"first brought {show_value(frame['top_decile'][best], 'share')} of what was spent. "
+        f"{others[:1].upper()}{others[1:]}.{_nearer(frame, frame['error'][best])}"
     )
+
+
+def _apart(frame: pd.DataFrame) -> str:
+    """No contender does both: say which is nearest in total, and which ranks best."""
+    nearest, first = str(frame["error"].abs().idxmin()), frame.iloc[0]
+    level = f"for level take {_name(nearest)}, whose total came out {miss(first['error'])}"
+    if abs(first["error"]) > limits.LEVEL_BAD:
+        level = f"use none for level (the nearest, {_name(nearest)}, came out {miss(first['error'])})"
+    ranked = frame["gini"].dropna()
+    if ranked.empty:
+        return f"No contender ranks customers better than another; {level}."
+    top = str(ranked.idxmax())
+    scores = ", ".join(
+        f"{_name(str(name))} {show_value(gini, 'ratio')} ({show_value(frame['top_decile'][name], 'share')})"
+        for name, gini in ranked.sort_values(ascending=False).items()
+    )
+    return (
+        f"No contender does both: {level}; to rank customers take {_name(top)}. Ranking by Gini, and "
+        f"what the tenth put "
+        f"first brought of all spend: {scores}."
+    )
+
+
+def _name(contender: str) -> str:
+    return "the model" if contender == MODEL else contender.lower()
+
+
+def _nearer(frame: pd.DataFrame, error: float) -> str:
+    nearer = frame[frame["error"].abs() < abs(error)]
+    if nearer.empty:
+        return ""
+    first = nearer.iloc[0]
+    why = "says nothing of who will buy" if np.isnan(first["gini"]) else "ranks customers less well"
+    return f" {first.name} came nearer in total ({miss(first['error'])}) but {why}."
 
 
 def formulas(study: Study) -> Page:
     """CLV of a new customer against both formulas by segment, and hold-out actuals beside."""
     shown = [c for c in study.comparisons if not c.behavioural]
     made = [tables.new_customers(c, study.orders.currency) for c in shown]
-    held = [tables.holdout_segments(study, c) for c in shown] if study.holdout else []
+    held = [tables.holdout_segments(study, c) for c in shown if c.holdout is not None]
+    quoted = [tables.quoted_formulas(c, study.orders.currency) for c in shown]
     overall = shown[0].table.loc[ALL]
     formula, model = overall["formula_1_within"], overall["model_new"]
     gap = formula / model - 1
@@ -271,38 +156,43 @@ def formulas(study: Study) -> Page:
         else f"{show_value(abs(gap), 'share')} {'less' if gap < 0 else 'more'} than the model"
     )
     finding = (
-        f"Over {in_words(study.economics.horizon)} a new customer is worth {model:,.2f} "
-        f"{study.orders.currency} by the "
-        f"model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives "
-        f"{show_value(overall['formula_2_within'], 'money')}."
-        f"{_spread(shown[0].table)}{_base_error(study)}"
+        f"Over {in_words(study.economics.horizon)} and undiscounted, a new customer is worth {model:,.2f} "
+        f"{study.orders.currency} by the model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives "
+        f"{show_value(overall['formula_2_within'], 'money')}.{_spread(shown[0].table)}{_base_error(study)}"
     )
     notes = [
-        "Formula 1: order value × orders within the horizon × margin. Formula 2: order value × "
-        "frequency × margin × "
+        "Formula 1: order value × orders within the horizon × margin. Formula 2: order value × orders a "
+        "period × margin × "
         "(1 − (1 − churn)^periods) ÷ churn. Both columns and the model cover the same horizon, before "
-        "acquisition cost.",
-        "A segment's model value comes from a fit of its own customers; segments under 100 customers "
-        "are marked, those "
-        "under 20 merged, and where a fit of its own is not possible the fit of the whole base is used.",
+        "acquisition cost. "
+        "The model counts the first order at what first orders brought, repeat orders by the fit.",
+        "A segment's model value comes from a fit of its own customers. Segments under 100 customers "
+        "are marked, left "
+        "out of the chart, and use the fit of the whole base; those under 20 are merged.",
         "In the hold-out each formula's value is charged for every existing customer, which is how it "
         "is often used.",
     ]
+    undated = [tables.segment_words(c.by) for c in shown if study.holdout and c.holdout is None]
+    if undated:
+        notes.append(
+            f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, "
+            f"which may know what "
+            "came after the cut."
+        )
     first = [made[0], *held[:1]]
-    return Page(
-        "formulas", "Against the formulas", finding, first, first, notes, folded=[*made[1:], *held[1:]]
-    )
+    folded = [quoted[0], *made[1:], *quoted[1:], *held[1:]]
+    return Page("formulas", "Against the formulas", finding, first, first, notes, folded=folded)
 
 
 def _base_error(study: Study) -> str:
     """What the same formula said of the existing base in the hold-out."""
-    if study.holdout is None or _missed(study) is None:
+    if study.holdout is None or model_error(study) is None:
         return ""
     error = study.holdout.contenders["error"]
     return (
-        f" Charged for every existing customer, formula 1 was "
-        f"{show_value(error['Formula 1'], 'signed')} off in the "
-        f"hold-out, the model {show_value(error[MODEL], 'signed')}."
+        f" Charged for every existing customer over the hold-out, formula 1 came out "
+        f"{miss(error['Formula 1'])}, the "
+        f"model {miss(error[MODEL])}."
     )
 
 
@@ -319,7 +209,7 @@ def existing_customers(study: Study) -> Page:
     """Residual value of the base by segment, and hold-out actuals beside forecasts."""
     ordered = sorted(study.comparisons, key=lambda c: not c.behavioural)
     made = [tables.existing_customers(study, c) for c in ordered]
-    held = [tables.holdout_segments(study, ordered[0])] if study.holdout else []
+    held = [tables.holdout_segments(study, c) for c in ordered[:1] if c.holdout is not None]
     rfm = next(c for c in study.comparisons if c.behavioural).table.drop(index=ALL)
     rfm = rfm.sort_values("model_existing_total", ascending=False)
     top, shares = rfm.index[0], rfm.iloc[0] / rfm.sum(numeric_only=True)
@@ -328,7 +218,10 @@ def existing_customers(study: Study) -> Page:
         f"{in_words(study.economics.horizon)} with {show_value(shares['customers'], 'share')} of the "
         "customers."
     )
-    notes = [study.cuts.sentence(study.orders.digits, study.orders.currency)]
+    digits, currency = study.orders.digits, study.orders.currency
+    notes = [f"As of {study.as_of}: {study.cuts.sentence(digits, currency)}"]
+    if study.holdout_cuts is not None:
+        notes.append(f"At the cut of the hold-out: {study.holdout_cuts.sentence(digits, currency)}")
     return Page("existing", "Existing customers", finding, [made[0], *held], held, notes, folded=made[1:])
 
 
@@ -354,8 +247,9 @@ def ages(study: Study) -> Page:
     finding = (
         f"By month {last['months']:.0f} the average customer has brought {last['actual']:,.2f} "
         f"{study.orders.currency} of "
-        f"contribution; the model's curve says {last['model']:,.2f} ({show_value(gap, 'signed')}), formula 1 "
-        f"{last['formula_1']:,.2f}."
+        f"contribution; the model's curve says {last['model']:,.2f} ({show_value(gap, 'signed')}; it "
+        f"was fitted on these "
+        f"customers, so this is no test), formula 1 {last['formula_1']:,.2f}."
     )
     return Page("ages", "Value over age", finding, charts=[table], folded=[table])
 
@@ -363,7 +257,7 @@ def ages(study: Study) -> Page:
 def assumptions(study: Study) -> Page:
     """What the numbers rest on."""
     finding = "These choices move the figures; change them in the config and run again."
-    return Page("assumptions", "Assumptions", finding, [tables.assumptions(study)])
+    return Page("assumptions", "Assumptions", finding, [background.assumptions(study)])
 
 
 def method(study: Study) -> Page:
@@ -384,6 +278,6 @@ def method(study: Study) -> Page:
         f"{study.spend.message if study.spend.message != study.purchase.message else ''}".strip(),
     ]
     finding = (
-        "Two published models, fitted by maximum likelihood; every figure can be recomputed from the tables."
+        "Two published models, fitted by maximum likelihood; the formulas can be recomputed in the workbook."
     )
-    return Page("method", "Method", finding, [tables.estimates(study)], notes=notes)
+    return Page("method", "Method", finding, [background.estimates(study)], notes=notes)

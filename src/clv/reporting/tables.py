@@ -10,14 +10,14 @@ import pandas as pd
 from clv.data.segments import SEGMENT_ORDER
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL, HoldoutResult
-from clv.evaluation.compare import Comparison
+from clv.evaluation.compare import SMALL, Comparison
 from clv.evaluation.inputs import ALL
 from clv.evaluation.metrics import top_share
 from clv.forecasting import simple
 from clv.forecasting.customers import value_of_new
 from clv.reporting.grid import Column, Table
 from clv.reporting.thresholds import TOP_SHARES
-from clv.units import horizon_end, in_words
+from clv.units import in_words, percent
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
@@ -75,11 +75,11 @@ def contenders(study: Study) -> Table:
         (
             Column("contender", "Forecast by", "text"),
             Column("forecast", f"Forecast ({study.orders.currency})", "money"),
-            Column("actual", "Actual", "money"),
+            Column("actual", f"Actual ({study.orders.currency})", "money"),
             Column("error", "Error", "signed"),
             Column("top_decile", "Spend of its top 10 %", "share"),
             Column("gini", "Ranking (Gini, best 1)", "ratio"),
-            Column("mae", "Mean miss a customer", "money"),
+            Column("mae", f"Mean miss a customer ({study.orders.currency})", "money"),
         ),
         frame,
         _holdout_basis(study),
@@ -106,34 +106,73 @@ def calibration(study: Study) -> Table:
 
 def new_customers(comparison: Comparison, money: str = "") -> Table:
     """Value of a new customer by both formulas and the model, by segment."""
-    frame = _segments(comparison)
-    costs = frame["cac"].notna().any()
-    columns = [
+    frame, e = _segments(comparison), comparison.economics
+    costs = (
+        (
+            Column("cac", "CAC", "money"),
+            Column("model_after_cac", "Model, discounted, after CAC", "money"),
+            Column("value_to_cac", "Value ÷ CAC", "ratio"),
+        )
+        if frame["cac"].notna().any()
+        else ()
+    )
+    columns = (
         Column("segment", _heading(comparison.by), "text"),
         Column("customers", "Customers", "count"),
         Column("aov", "Order value", "money"),
-        Column("orders_per_customer", "Orders so far", "ratio"),
+        Column("orders_within", "Orders in the horizon", "ratio"),
         Column("churn", "Churn", "share"),
-        *([Column("cac", "CAC", "money")] if costs else []),
         Column("formula_1_within", "Formula 1", "money"),
         Column("formula_2_within", "Formula 2", "money"),
         Column("model_new", "Model", "money"),
         Column("ratio", "Model ÷ formula 1", "ratio"),
-        *([Column("formula_1", "Formula 1, lifetime so far, after CAC", "money")] if costs else []),
-        *([Column("formula_1_contribution", "… charging all of CAC", "money")] if costs else []),
+        *costs,
+    )
+    basis = (
+        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the "
+        f"first order, "
+        f"contribution at {percent(e.margin)} margin{' in ' + money if money else ''}, before "
+        f"acquisition cost and "
+        f"undiscounted unless a column says otherwise (discounted: {percent(e.discount)} a year); as of "
+        f"{comparison.as_of}. Churn: {e.churn_rule().sentence}."
+    )
+    title = f"What a new customer is worth, by {segment_words(comparison.by)}"
+    return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
+
+
+def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
+    """Both formulas as they are usually quoted: over the lifetime so far, and without an end."""
+    frame, e = _segments(comparison), comparison.economics
+    frame["uncharged"] = frame["formula_1"] - frame["formula_1_contribution"]
+    costs = (
+        (
+            Column("cac", "CAC", "money"),
+            Column("formula_1", "Formula 1: (value × orders − CAC) × margin", "money"),
+            Column("uncharged", "CAC that it leaves uncharged", "money"),
+            Column("formula_1_contribution", "Value × orders × margin − CAC", "money"),
+        )
+        if frame["cac"].notna().any()
+        else ()
+    )
+    columns = (
+        Column("segment", _heading(comparison.by), "text"),
+        Column("aov", "Order value", "money"),
+        Column("orders_per_customer", "Orders so far", "ratio"),
+        *costs,
+        Column("frequency", "Orders a period", "ratio"),
+        Column("churn", "Churn a period", "share"),
         Column("formula_2", "Formula 2, no end", "money"),
         Column("model_new_discounted", "Model, discounted", "money"),
-    ]
-    e = comparison.economics
-    basis = (
-        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first "
-        f"order, contribution at "
-        f"{e.margin:.0%} margin{' in ' + money if money else ''}, before acquisition cost and "
-        f"undiscounted unless a "
-        f"column says otherwise; as of {comparison.as_of}. Churn: {e.churn_rule().sentence}."
     )
-    title = f"What a new customer is worth, by {_words(comparison.by)}"
-    return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True)
+    basis = (
+        f"Per customer at {percent(e.margin)} margin{' in ' + money if money else ''}, as of "
+        f"{comparison.as_of}. Orders "
+        "so far are cut off by the as-of date. Formula 2 is undiscounted and runs for ever, before "
+        "acquisition cost; "
+        f"the model covers {in_words(e.horizon)}. Not one basis: the table above has that."
+    )
+    title = f"The formulas as usually quoted, by {segment_words(comparison.by)}"
+    return Table(f"quoted_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
 
 
 def existing_customers(study: Study, comparison: Comparison) -> Table:
@@ -149,24 +188,28 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
     e = comparison.economics
     basis = (
         f"Existing customers, next {in_words(e.horizon)} after {study.as_of}, contribution at "
-        f"{e.margin:.0%} margin in "
-        f"{study.orders.currency}; the model discounted at {e.discount:.0%} a year, acquisition cost sunk."
+        f"{percent(e.margin)} margin in "
+        f"{study.orders.currency}; the model discounted at {percent(e.discount)} a year, acquisition "
+        f"cost sunk; the "
+        "run-rate undiscounted."
     )
-    title = f"What existing customers are worth, by {_words(comparison.by)}"
+    title = f"What existing customers are worth, by {segment_words(comparison.by)}"
     return Table(f"existing_by_{comparison.by}", title, columns, frame, basis, total=True)
 
 
 def holdout_segments(study: Study, comparison: Comparison) -> Table:
     """Revenue a customer in the hold-out by segment, forecast by each and actual."""
-    frame = _tested(study).by_segment(comparison.by)
-    whole = _tested(study).by_segment(None)
-    frame = pd.concat([_ordered(frame), whole])
+    if comparison.holdout is None:
+        raise ConfigError(f"C007 there is no hold-out by {comparison.by}: none was set, or it has no dates.")
+    frame = comparison.holdout
+    frame = pd.concat([_ordered(frame.drop(index=ALL)), frame.loc[[ALL]]])
     per = frame.div(frame["customers"], axis=0).assign(customers=frame["customers"])
-    per.insert(0, "segment", per.index)
+    per["few"] = per["customers"] < SMALL
+    per.insert(0, "segment", _marked(per))
     per["error"] = per[MODEL] / per["actual"] - 1
     return Table(
         f"holdout_by_{comparison.by}",
-        f"Forecast and actual of the hold-out, by {_words(comparison.by)} at the cut",
+        f"Forecast and actual of the hold-out, by {segment_words(comparison.by)} at the cut",
         (
             Column("segment", _heading(comparison.by), "text"),
             Column("customers", "Customers", "count"),
@@ -181,6 +224,7 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
         per,
         _holdout_basis(study, f"revenue a customer ({study.orders.currency})"),
         total=True,
+        unit=study.orders.currency,
     )
 
 
@@ -243,77 +287,22 @@ def ages(study: Study) -> Table:
             Column("formula_2", "Formula 2", "money"),
         ),
         frame,
-        f"Per customer from the first order on, contribution at {e.margin:.0%} margin in "
+        f"Per customer from the first order on, contribution at {percent(e.margin)} margin in "
         f"{study.orders.currency}, "
-        "undiscounted, before acquisition cost. Actual: customers old enough for each month.",
+        "undiscounted, before acquisition cost. Actual: customers old enough for each month. Formula 1 "
+        "stops at the "
+        "orders a customer has placed so far.",
+        unit=study.orders.currency,
     )
 
 
-def assumptions(study: Study) -> Table:
-    """What the numbers rest on."""
-    o, e = study.orders, study.economics
-    cac = "not given: nothing after acquisition cost is shown" if e.cac is None else f"{e.cac}"
-    rows = [
-        ("As-of date", f"{study.as_of}, the end of that day"),
-        (
-            "Horizon",
-            f"{in_words(e.horizon)} to {horizon_end(e.horizon, study.as_of)}, and the residual lifetime",
-        ),
-        ("Margin", f"{e.margin:.1%} of revenue, the same for every customer"),
-        ("Discount rate", f"{e.discount:.1%} a year; a year has 365.25 days"),
-        ("Acquisition cost", cac),
-        ("Churn in formula 2", e.churn_rule().sentence),
-        ("An order", "a day with purchases; what a customer buys in one day adds up"),
-        ("Refunds", {None: "none in the data", "drop": "left out"}.get(o.refunds, "taken off their order")),
-        (
-            "Repeated rows",
-            {"keep": "kept as orders of their own", "drop": "one kept"}.get(
-                o.duplicates or "", "one kept, by order_id"
-            ),
-        ),
-        ("Orders of zero", "a purchase without spend" if o.zero_orders == "count" else "not counted"),
-        ("Purchases and spend", "independent: how often says nothing of how much (Gamma-Gamma)"),
-        ("Seasons", "none: a forecast for part of a year has the level of a whole one"),
-        ("RFM segments", study.cuts.sentence(o.digits, o.currency)),
-    ]
-    frame = pd.DataFrame(rows, columns=["what", "value"]).replace("%", " %", regex=True)
-    columns = (Column("what", "Assumption", "text"), Column("value", "What is assumed", "text"))
-    return Table("assumptions", "What the numbers rest on", columns, frame)
-
-
-def estimates(study: Study) -> Table:
-    """Parameters of both models with standard errors and 90 % intervals."""
-    rows = []
-    for fit in (study.purchase, study.spend):
-        intervals, errors = fit.intervals(), fit.standard_errors
-        for name, value in fit.parameters.items():
-            rows.append((type(fit.model).__name__, name, value, errors[name], *intervals[name]))
-    frame = pd.DataFrame(rows, columns=["model", "parameter", "value", "error", "low", "high"])
-    columns = (
-        Column("model", "Model", "text"),
-        Column("parameter", "Parameter", "text"),
-        Column("value", "Estimate", "number"),
-        Column("error", "Standard error", "number"),
-        Column("low", "90 % from", "number"),
-        Column("high", "to", "number"),
-    )
-    basis = (
-        f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} "
-        f"distinct "
-        f"histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
-        f"{study.spend.customers:,.0f} with repeat "
-        f"spend ({study.spend.log_likelihood:,.3f}). Time in weeks, money in {study.orders.currency}."
-    )
-    return Table("estimates", "What was estimated", columns, frame, basis)
-
-
-def _words(segment: str) -> str:
+def segment_words(segment: str) -> str:
     """A segment column's name as words."""
     return segment.replace("rfm_", "RFM ").replace("_", " ")
 
 
 def _heading(segment: str) -> str:
-    words = _words(segment)
+    words = segment_words(segment)
     return words[:1].upper() + words[1:]
 
 
@@ -344,6 +333,10 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
 def _segments(comparison: Comparison) -> pd.DataFrame:
     table = comparison.table
     frame = pd.concat([_ordered(table.drop(index=ALL)), table.loc[[ALL]]])
-    marks = np.where(frame["few"], " (few)", "")
-    frame.insert(0, "segment", [f"{name}{mark}" for name, mark in zip(frame.index, marks, strict=True)])
+    frame.insert(0, "segment", _marked(frame))
     return frame
+
+
+def _marked(frame: pd.DataFrame) -> list[str]:
+    """Names of segments, those with few customers marked."""
+    return [f"{name}{' (few)' if few else ''}" for name, few in zip(frame.index, frame["few"], strict=True)]

@@ -7,4 +7,3 @@ COVERAGE_GOOD = 0.95  # share of the money that the model uses
 COVERAGE_BAD = 0.80
 SAME = 0.05  # formula and model this close are called equal
 TOP_SHARES = (0.01, 0.05, 0.10, 0.20)  # of customers, for concentration
-EDGE = 0.20  # share of retained value beyond five years from which the lifetime figure is called distant

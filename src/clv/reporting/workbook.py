@@ -16,8 +16,7 @@ import numpy as np
 
 from clv.evaluation.compare import Comparison
 from clv.reporting import tables
-from clv.reporting.grid import Kind, Table
-from clv.reporting.pages import Page
+from clv.reporting.grid import Kind, Page, Table
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study

@@ -1,0 +1,79 @@
+"""Tables of what the numbers rest on: assumptions and estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from clv.reporting.grid import Column, Table
+from clv.units import horizon_end, in_words, percent
+
+if TYPE_CHECKING:
+    from clv.evaluation.study import Study
+
+
+def assumptions(study: Study) -> Table:
+    """What the numbers rest on."""
+    o, e = study.orders, study.economics
+    repeated = "one kept, where they share an order_id" if "order_id" in o.roles else "none in the data"
+    rows = [
+        ("As-of date", f"{study.as_of}, the end of that day"),
+        (
+            "Horizon",
+            f"{in_words(e.horizon)} to {horizon_end(e.horizon, study.as_of)}, and the residual lifetime",
+        ),
+        ("Margin", f"{percent(e.margin)} of revenue, the same for every customer"),
+        ("Discount rate", f"{percent(e.discount)} a year; a year has 365.25 days"),
+        ("Acquisition cost", _cost_words(study)),
+        ("Churn in formula 2", e.churn_rule().sentence),
+        ("An order", "a day with purchases; what a customer buys in one day adds up"),
+        ("Refunds", {None: "none in the data", "drop": "left out"}.get(o.refunds, "taken off their order")),
+        (
+            "Repeated rows",
+            {"keep": "kept as orders of their own", "drop": "one kept"}.get(o.duplicates or "", repeated),
+        ),
+        ("Orders of zero", "a purchase without spend" if o.zero_orders == "count" else "not counted"),
+        ("Purchases and spend", "independent: how often says nothing of how much (Gamma-Gamma)"),
+        ("Seasons", "none: a forecast for part of a year has the level of a whole one"),
+        ("RFM segments", study.cuts.sentence(o.digits, o.currency)),
+    ]
+    frame = pd.DataFrame(rows, columns=["what", "value"]).replace("%", " %", regex=True)
+    columns = (Column("what", "Assumption", "text"), Column("value", "What is assumed", "text"))
+    return Table("assumptions", "What the numbers rest on", columns, frame)
+
+
+def _cost_words(study: Study) -> str:
+    cac = study.economics.cac
+    if cac is None:
+        return "not given: nothing after acquisition cost is shown"
+    if isinstance(cac, Mapping):
+        return "; ".join(f"{name} {cost:,.2f}" for name, cost in cac.items())
+    return f"{cac:,.2f} {study.orders.currency} a customer"
+
+
+def estimates(study: Study) -> Table:
+    """Parameters of both models with standard errors and 90 % intervals."""
+    rows = []
+    for fit in (study.purchase, study.spend):
+        intervals, errors = fit.intervals(), fit.standard_errors
+        for name, value in fit.parameters.items():
+            rows.append((type(fit.model).__name__, name, value, errors[name], *intervals[name]))
+    frame = pd.DataFrame(rows, columns=["model", "parameter", "value", "error", "low", "high"])
+    columns = (
+        Column("model", "Model", "text"),
+        Column("parameter", "Parameter", "text"),
+        Column("value", "Estimate", "number"),
+        Column("error", "Standard error", "number"),
+        Column("low", "90 % from", "number"),
+        Column("high", "to", "number"),
+    )
+    basis = (
+        f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} "
+        f"distinct "
+        f"histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
+        f"{study.spend.customers:,.0f} with repeat "
+        f"spend ({study.spend.log_likelihood:,.3f}). Time in weeks, money in {study.orders.currency}."
+    )
+    return Table("estimates", "What was estimated", columns, frame, basis)
