@@ -1,6 +1,7 @@
 """The comparison by segment: like with like, nothing invented where something is missing."""
 
 import dataclasses
+import datetime as dt
 
 import ibis
 import numpy as np
@@ -123,15 +124,58 @@ def test_one_cac_is_everyones(small_study: Study) -> None:
     assert (table["cac"] == 12.5).all()
 
 
-def test_holdout_columns_are_those_of_the_holdout(small_study: Study) -> None:
-    held, table = small_study.holdout, of(small_study, "channel").table
+def test_a_comparison_carries_the_holdout_of_its_segments(small_study: Study) -> None:
+    held, compared = small_study.holdout, of(small_study, "channel").holdout
     assert held is not None
+    assert compared is not None
     parts = held.by_segment("channel")
-    assert table.loc[parts.index, "holdout_actual"].to_numpy() == pytest.approx(
-        parts["actual"] / parts["customers"]
+    assert compared.loc[parts.index, "actual"].to_numpy() == pytest.approx(parts["actual"])
+    assert compared.loc[ALL, "actual"] == pytest.approx(held.actual_spend)
+    assert compare(small_study.forecast, small_study.economics, "channel").holdout is None
+
+
+def test_merged_segments_are_merged_in_the_holdout_too(small_study: Study) -> None:
+    held = small_study.holdout
+    assert held is not None
+    every = held.by_segment("country")
+    pooled = held.by_segment("country", ["AT", "CZ"])
+    assert set(pooled.index) == {OTHER, "LT"}
+    assert pooled.loc[OTHER, "actual"] == pytest.approx(every.loc[["AT", "CZ"], "actual"].sum())
+
+
+def test_segments_without_dates_stay_out_of_the_holdout(small_log: pd.DataFrame) -> None:
+    people = small_log[["customer_id"]].drop_duplicates()
+    people = people.assign(status=["active" if i % 2 else "dormant" for i in range(len(people))])
+    orders = clv.Transactions(small_log, as_of="2025-12-31", customers=people, segments=["status", "channel"])
+    made = clv.study(orders, clv.Economics(0.4), holdout=dt.date(2025, 6, 30))
+    assert of(made, "status").holdout is None
+    assert of(made, "status").table["model_new"].notna().all()
+    assert of(made, "channel").holdout is not None
+
+
+def test_a_new_customer_counts_its_first_order_at_what_first_orders_brought() -> None:
+    """First orders at a tenth of the usual: the spend model has never seen them."""
+    rng = np.random.default_rng(4)
+    h = clv.BGNBD(1.5, 8, 0.8, 3).simulate(rng, rng.integers(100, 365, 3_000) / 7)
+    frame = pd.DataFrame({"customer_id": np.repeat(np.arange(3_000), h.x.astype(int) + 1)})
+    nth = frame.groupby("customer_id").cumcount()
+    first = pd.Timestamp("2025-12-31") - pd.to_timedelta(np.rint(h.T * 7), unit="D")
+    step = (h.t_x * 7 / np.maximum(h.x, 1)).repeat(h.x.astype(int) + 1) * nth
+    frame["date"] = pd.Series(first).repeat(h.x.astype(int) + 1).to_numpy() + pd.to_timedelta(
+        step.round(), unit="D"
     )
-    assert table.loc[ALL, "holdout_actual"] * len(held.holdout.rfm) == pytest.approx(held.actual_spend)
-    assert "holdout_actual" not in compare(small_study.forecast, small_study.economics, "channel").table
+    frame["amount"] = np.where(nth == 0, 10.0, (100 * rng.gamma(6, 1 / 6, len(frame))).round(2) + 0.01)
+    made = clv.study(clv.Transactions(frame, as_of="2025-12-31"), clv.Economics(0.5))
+    fit = made.purchase.model.expected_purchases_new(365 / 7)[0]
+    mean = made.spend.model.mean_spend()[0]
+    assert made.comparisons[0].table.loc[ALL, "model_new"] == pytest.approx(0.5 * (10 + fit * mean), rel=1e-9)
+
+
+def test_a_cost_for_a_segment_that_nobody_is_in_is_refused(small_orders: clv.Transactions) -> None:
+    with pytest.raises(
+        clv.ConfigError, match=r"P001 cac names .* 'Suche & Koln'\. Did you mean 'Suche & Köln'\?"
+    ):
+        clv.study(small_orders, clv.Economics(0.4, cac={"Suche & Koln": 9.0}))
 
 
 def test_default_economics_are_those_of_the_forecast(small_study: Study) -> None:

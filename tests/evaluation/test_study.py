@@ -50,8 +50,8 @@ def test_steps_are_told_in_order(small_log: pd.DataFrame) -> None:
     made = study(orders, Economics(0.4, cac=9.0), progress=steps.append)
     assert made.holdout is None
     assert made.cac == 9.0
-    assert steps[0] == "Checking the log"
-    assert len(steps) == 5
+    assert steps[0] == "Counting customers"
+    assert len(steps) == 4
     assert not any("Testing" in step for step in steps)
 
 
@@ -63,3 +63,21 @@ def test_segments_of_the_holdout_are_those_known_at_the_cut(small_study: Study) 
     recent = table["rfm_segment"].str.endswith("recent")
     assert since[recent].max() <= since[~recent].min()
     assert np.isclose(recent.mean(), 1 / 3, atol=0.02)
+
+
+def test_without_a_discount_there_may_be_no_lifetime_value(sample_orders: Transactions) -> None:
+    made = study(sample_orders, Economics(0.4, discount=0.0))
+    assert made.purchase.model.a <= 1
+    assert made.lifetime is None
+    assert made.forecast.totals()["clv"].iloc[0] > 0
+
+
+def test_what_lies_beyond_five_years(cdnow_study: Study) -> None:
+    lifetime = cdnow_study.lifetime
+    assert lifetime is not None
+    near = clv.forecast(
+        cdnow_study.purchase, cdnow_study.spend, cdnow_study.rfm, "5y", margin=0.30, discount=0.15
+    )
+    share = 1 - near.totals()["clv"].iloc[0] / lifetime.totals()["clv"].iloc[0]
+    assert cdnow_study.beyond_five_years == pytest.approx(share)
+    assert 0.3 < share < 0.4

@@ -191,7 +191,7 @@ def test_basis_says_what_is_counted(year: Forecast) -> None:
         "next 12 months",
         "1997-09-30",
         "contribution",
-        "15%",
+        "15 %",
         "before acquisition",
     ):
         assert part in year.basis
@@ -212,3 +212,49 @@ def test_lifetime_of_the_whole_cdnow_cohort(cdnow_study: Study) -> None:
     total = cdnow_study.lifetime.totals().iloc[0]
     assert total["clv"] == pytest.approx(1.1e6, rel=0.10)
     assert total["clv_mean"] == pytest.approx(47, rel=0.10)
+
+
+def test_the_unit_of_the_fit_is_the_unit_of_the_forecast(
+    sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM
+) -> None:
+    """A model in days on a base in weeks, and the other way round."""
+    spend = sample_fits[1]
+    daily = dataclasses.replace(sample_rfm, unit=1.0)
+    totals = [
+        clv.forecast(clv.fit(clv.BGNBD, of), spend, on, margin=0.3, discount=0.1).totals()["clv"].iloc[0]
+        for of in (sample_rfm, daily)
+        for on in (sample_rfm, daily)
+    ]
+    assert totals == pytest.approx([totals[0]] * 4, rel=1e-6)
+
+
+def test_only_paid_days_bring_money() -> None:
+    """Every other repeat order of 0: half the purchases count, at the value of those that were paid."""
+    rows = [
+        (f"c{i}", f"2025-{m:02d}-01", 0 if m % 2 else 50 + i % 7)
+        for i in range(60)
+        for m in range(2, 2 + i % 9)
+    ]
+    log = pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
+    rfm = clv.Transactions(log, as_of="2025-12-31", zero_orders="count", allow_gap="90d").rfm()
+    assert 0.4 < rfm.paid_share < 0.6
+    purchase, spend = clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm)
+    made = clv.forecast(purchase, spend, rfm, margin=1.0, discount=0.0).customers().to_pandas()
+    value = made["expected_purchases"] * made["expected_spend"]
+    assert made["clv_mean"].to_numpy() == pytest.approx(value)
+    assert made["expected_spend"].max() < 0.6 * 57
+
+
+def test_swapped_fits_are_refused(sample_fits: tuple[Fit, Fit], sample_rfm: clv.RFM) -> None:
+    purchase, spend = sample_fits
+    with pytest.raises(
+        clv.ConfigError, match="C012 purchase must be a fit of a purchase model; got GammaGamma"
+    ):
+        clv.forecast(spend, purchase, sample_rfm, margin=0.3)
+
+
+def test_what_cannot_be_fitted_is_said(sample_rfm: clv.RFM) -> None:
+    with pytest.raises(clv.DataError, match="D047 a fit needs an RFM table or a history; got a DataFrame"):
+        clv.fit(clv.BGNBD, sample_rfm.to_pandas())
+    with pytest.raises(clv.ConfigError, match="C012 model must be a class"):
+        clv.fit("BGNBD", sample_rfm)

@@ -63,10 +63,3 @@ def test_churn_rules_say_what_they_count() -> None:
     assert Economics(0.3, churn=0.4).churn_rule().share == 0.4
     assert "180 days" in inactive.sentence
     assert "90 days" in period.sentence
-
-
-def test_cac_is_looked_up_by_segment_and_missing_is_unknown() -> None:
-    economics = Economics(0.3, cac={"A": 3.0, "B": 0.0})
-    assert [economics.cac_of(name) for name in "ABC"] == [3.0, 0.0, None]
-    assert Economics(0.3, cac=7.0).cac_of("anything") == 7.0
-    assert Economics(0.3).cac_of("anything") is None

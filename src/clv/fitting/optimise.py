@@ -19,6 +19,7 @@ from clv.models.protocols import Array, Model
 _LOW, _HIGH = (float(v) for v in np.log([1e-4, 1e3]))  # of the data's own scale
 
 _POLISH_STEPS = 25  # two are usual; a flat ridge may take all
+_NOISE = 1e-12  # rounding of the mean log-likelihood: below it only the slope can tell
 _SEARCH: Any = {"maxiter": 500, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-6}
 
 
@@ -98,7 +99,8 @@ def _polish(
         for share in (1.0, 0.25, 0.05):
             candidate = np.clip(theta + share * step, _LOW, _HIGH)
             found, there = objective(candidate)
-            if found <= value:
+            flatter = np.linalg.norm(there) < np.linalg.norm(here)
+            if found < value - _NOISE or (found <= value + _NOISE and flatter):
                 break
         else:
             break

@@ -118,7 +118,7 @@ def _apart(frame: pd.DataFrame) -> str:
         return f"No contender ranks customers better than another; {level}."
     top = str(ranked.idxmax())
     scores = ", ".join(
-        f"{_name(str(name))} {show_value(gini, 'ratio')} ({show_value(frame['top_decile'][name], 'share')})"
+        f"{_name(str(name))} {show_value(gini, 'ratio')} ({show_value(frame['top_decile'][str(name)], 'share')})"
         for name, gini in ranked.sort_values(ascending=False).items()
     )
     return (
