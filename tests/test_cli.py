@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, small_study: Study) -> None:
     """Take the study that is there already: what a run computes is tested elsewhere."""
 
     def study(*_: object, progress: Callable[[str], None], **__: object) -> Study:
-        progress("Checking the log")
+        progress("Counting customers")
         return small_study
 
     monkeypatch.setattr("clv.jobs.pipeline.study", study)
@@ -61,7 +61,12 @@ def test_a_run_ends_with_the_report(call: Call, job: Callable[..., Path]) -> Non
         "Headline",
     ):
         assert part in out
-    assert err.splitlines() == ["Checking the log …", "Writing the report …"]  # no terminal: plain lines
+    # No terminal: plain lines. The job checks the log before the study begins.
+    assert err.splitlines() == ["Checking the log …", "Counting customers …", "Writing the report …"]
+    fits = [line for line in out.splitlines() if line.startswith(("BGNBD by mle", "GammaGamma by mle"))]
+    assert len(fits) == 2
+    assert fits[0].endswith("; time in weeks")
+    assert "  Use the model: its total came out 12.0 % too low, and the tenth of customers" in out
 
 
 def test_the_whole_path_from_init_to_a_report_of_cdnow(call: Call, tmp_path: Path) -> None:
@@ -71,11 +76,12 @@ def test_the_whole_path_from_init_to_a_report_of_cdnow(call: Call, tmp_path: Pat
     assert str(config) in out
     status, out, _ = call("check", config)
     assert status == 0
-    assert "The data can be used." in out
+    assert out.splitlines()[-1] == "The data can be used."
     assert "W D022" in out
     status, out, err = call("run", config)
     assert status == 0
     assert "−17.3 %" in out
+    assert "17.3 % too low" in out
     assert "776,870.70" in out
     assert len(err.splitlines()) == 7
     assert "\x1b" not in err + out
@@ -121,7 +127,7 @@ def test_init_into_a_file_is_told(call: Call, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_a_config_that_cannot_be_meant_exits_2(call: Call, job: Callable[..., Path], command: str) -> None:
-    config = job(config="[input]\npath = 'log.csv'\n[economics]\nmargin = 40\n")
+    config = job(config="[input]\nfile = 'log.csv'\npath = 'log.csv'\n[economics]\nmargin = 40\n")
     status, out, err = call(command, config)
     assert (status, out) == (2, "")
     assert [line.split()[0] for line in err.splitlines()] == ["C001", "C002"]
@@ -163,14 +169,83 @@ def test_a_log_that_is_not_there_exits_3(call: Call, job: Callable[..., Path]) -
     assert str(config.parent / "log.csv") in err
 
 
-def test_nobody_who_came_back_exits_4(call: Call, job: Callable[..., Path], small_log: pd.DataFrame) -> None:
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_nobody_who_came_back_exits_3(
+    call: Call, job: Callable[..., Path], small_log: pd.DataFrame, command: str
+) -> None:
     config = job(small_log.drop_duplicates("customer_id"))
     text = config.read_text(encoding="utf-8").replace("as_of = 2025-12-31", "as_of = 2024-10-28")
     config.write_text(text.replace("[holdout]\ncut = 2025-06-30\n", ""), encoding="utf-8")
     before = files(config.parent)
+    status, out, err = call(command, config)
+    assert status == 3
+    assert "D032 0 customers bought again, too few to learn from" in err
+    assert "The data can be used." not in out
+    assert files(config.parent) == before
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_too_few_customers_exit_3(
+    call: Call, job: Callable[..., Path], small_log: pd.DataFrame, command: str
+) -> None:
+    config = job(small_log[small_log["customer_id"] < "C0199"])
+    status, out, err = call(command, config)
+    assert status == 3
+    assert "D031 199 customers are too few to model (at least 200)" in err
+    assert "The data can be used." not in out
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_holdout_without_data_exits_2(call: Call, job: Callable[..., Path], command: str) -> None:
+    config = job()
+    text = config.read_text(encoding="utf-8").replace("cut = 2025-06-30", "cut = 2026-01-31")
+    config.write_text(text, encoding="utf-8")
+    status, out, err = call(command, config)
+    assert status == 2
+    assert "C007 holdout leaves no data: it is cut at 2026-01-31, as_of is 2025-12-31." in err
+    assert "The data can be used." not in out
+
+
+def without_repeat_spend(log: pd.DataFrame) -> pd.DataFrame:
+    """First orders as they are; whatever came later brought nothing."""
+    return log.assign(amount=log["amount"].where(~log.duplicated("customer_id"), 0.0))
+
+
+def test_what_cannot_be_fitted_exits_4(call: Call, job: Callable[..., Path], small_log: pd.DataFrame) -> None:
+    config = job(without_repeat_spend(small_log))
+    text = config.read_text(encoding="utf-8").replace("[holdout]\ncut = 2025-06-30\n", "")
+    config.write_text(text + '[policies]\nzero_orders = "count"\n', encoding="utf-8")
+    before = files(config.parent)
     status, _, err = call("run", config)
     assert status == 4
-    assert "M001 BGNBD cannot be fitted; the number of repeat purchases is 0" in err
+    assert "M001 GammaGamma cannot be fitted; " in err
+    assert files(config.parent) == before
+
+
+def test_a_holdout_that_cannot_be_fitted_exits_2(
+    call: Call, job: Callable[..., Path], small_log: pd.DataFrame
+) -> None:
+    config = job(without_repeat_spend(small_log))
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text + '[policies]\nzero_orders = "count"\n', encoding="utf-8")
+    status, _, err = call("run", config)
+    assert status == 2
+    assert "C007 holdout leaves too little to learn from up to 2025-06-30: GammaGamma cannot be fitted" in err
+
+
+def test_a_cac_of_an_unknown_segment_exits_2(call: Call, job: Callable[..., Path]) -> None:
+    config = job()
+    cac = '[economics.cac]\n"Suche & Koln" = 10\n"zzz" = 3\n"AT" = 5\n'
+    text = config.read_text(encoding="utf-8").replace("[holdout]\ncut = 2025-06-30\n", cac)
+    config.write_text(text, encoding="utf-8")
+    before = files(config.parent)
+    status, _, err = call("run", config)
+    assert status == 2
+    told = [line for line in err.splitlines() if not line.endswith("…")]
+    assert told == [
+        "P001 cac names a segment that no customer is in; got 'Suche & Koln'. Did you mean 'Suche & Köln'?",
+        "P001 cac names a segment that no customer is in; got 'zzz'. Name its column in segments.",
+    ]
     assert files(config.parent) == before
 
 

@@ -45,7 +45,7 @@ def init(
     from clv.jobs.starters import start
 
     config = start(folder, demo.value)
-    _say(f"Wrote {config} and its data. Next: clv run {config}")
+    _say(f"Wrote {config} and its data. Next: clv check {config}, then clv run {config}")
 
 
 @app.command()

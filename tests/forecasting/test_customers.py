@@ -236,7 +236,7 @@ def test_only_paid_days_bring_money() -> None:
         for m in range(2, 2 + i % 9)
     ]
     log = pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
-    rfm = clv.Transactions(log, as_of="2025-12-31", zero_orders="count", allow_gap="90d").rfm()
+    rfm = clv.Transactions(log, as_of="2025-12-31", zero_orders="count", allow_gap="1y").rfm()
     assert 0.4 < rfm.paid_share < 0.6
     purchase, spend = clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm)
     made = clv.forecast(purchase, spend, rfm, margin=1.0, discount=0.0).customers().to_pandas()

@@ -1,7 +1,10 @@
 """A run writes all of its files or none, and never touches another run."""
 
+import dataclasses
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +14,10 @@ import pandas as pd
 import pytest
 import xlsxwriter.exceptions
 
-from clv.errors import DataError, OutputError
+from clv.errors import ConfigError, DataError, OutputError
 from clv.evaluation.study import Study
 from clv.jobs.config import load
-from clv.jobs.pipeline import Run, run
+from clv.jobs.pipeline import Run, checked, run
 from clv.jobs.runs import new_id, run_folder, slug
 from clv.reporting import workbook
 
@@ -90,6 +93,7 @@ def test_the_manifest_fits_the_files(done: Run) -> None:
 def test_the_manifest_holds_the_headline_figures(done: Run) -> None:
     assert done.manifest["headline"]["customers"] == 320
     assert done.manifest["headline"]["clv"] == pytest.approx(done.study.forecast.totals()["clv"][0])
+    assert done.manifest["headline"]["clv_lifetime"] == pytest.approx(done.study.lifetime.totals()["clv"][0])
     assert done.manifest["holdout"]["error"]["Run-rate"] == pytest.approx(
         done.study.holdout.contenders.loc["Run-rate", "error"]
     )
@@ -217,6 +221,18 @@ def test_a_folder_that_cannot_be_written_is_told(
     assert listing(config.parent) == before
 
 
+def test_a_run_that_latest_cannot_name_is_kept_and_told(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()  # a folder where the file should be
+    day = pd.Timestamp("2026-01-01").date()
+    with (
+        pytest.raises(OutputError, match=r"O002 2026-01-01_id is finished, but 'latest' could not name it"),
+        run_folder(tmp_path, day, "id") as folder,
+    ):
+        (folder / "whole").write_text("whole", encoding="utf-8")
+    assert {p.name for p in tmp_path.iterdir()} == {"2026-01-01_id", "latest"}
+    assert (tmp_path / "2026-01-01_id" / "whole").is_file()
+
+
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
     day = pd.Timestamp("2026-01-01").date()
     (tmp_path / "2026-01-01_id").mkdir()
@@ -272,3 +288,86 @@ def test_a_segment_called_as_the_line_of_totals_is_refused(
 def test_a_segment_column_that_is_not_there_is_named(job: Callable[..., Path], config_text: str) -> None:
     with pytest.raises(DataError, match=r"D001 Column 'chanel' not found.*Did you mean 'channel'"):
         run(load(job(config=config_text.replace('"channel"', '"chanel"'))))
+
+
+def test_an_infinite_equity_is_null_in_the_manifest(
+    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = dataclasses.replace(small_study, lifetime=None, beyond_five_years=math.nan)
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: endless)
+    made = run(load(job()))
+    saved = json.loads((made.folder / "run.json").read_text(encoding="utf-8"))
+    assert saved["headline"]["clv_lifetime"] is None
+    assert saved["headline"]["clv"] > 0
+
+
+def many(customers: int, repeaters: int) -> pd.DataFrame:
+    """A log of so many customers, of whom the first so many came back."""
+    rows = [(f"C{i:04d}", f"2025-0{1 + i % 9}-{1 + i % 27:02d}", 10.0) for i in range(customers)]
+    rows += [(f"C{i:04d}", f"2025-1{i % 3}-15", 20.0) for i in range(repeaters)]
+    return pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
+
+
+@pytest.mark.parametrize(
+    ("customers", "repeaters", "codes"),
+    [(200, 20, []), (199, 20, ["D031"]), (200, 19, ["D032"]), (199, 19, ["D031", "D032"])],
+)
+def test_a_base_too_small_to_model_is_refused_before_anything_is_fitted(
+    job: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    config_text: str,
+    customers: int,
+    repeaters: int,
+    codes: list[str],
+) -> None:
+    text = config_text.replace('[segments]\ncolumns = ["channel"]\n', "")
+    config = load(job(many(customers, repeaters), text.replace("[holdout]\ncut = 2025-06-30\n", "")))
+    if not codes:
+        assert checked(config).rfm().table.count().to_pyarrow().as_py() == customers
+        return
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
+    for call in (checked, run):
+        with pytest.raises(DataError) as caught:
+            call(config)
+        assert caught.value.codes == codes
+        assert caught.value.exit_status == 3
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        ("2025-12-31", "C007 holdout leaves no data: it is cut at 2025-12-31, as_of is 2025-12-31."),
+        ("2023-12-31", "C007 holdout leaves no data to learn from: no order in use is dated 2023-12-31 or"),
+    ],
+)
+def test_a_holdout_without_data_is_refused_before_anything_is_fitted(
+    job: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, config_text: str, cut: str, said: str
+) -> None:
+    config = load(job(config=config_text.replace("cut = 2025-06-30", f"cut = {cut}")))
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
+    for call in (checked, run):
+        with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+            call(config)
+        assert caught.value.exit_status == 2
+
+
+def test_segments_of_the_customers_table_alone_are_not_held_out(
+    job: Callable[..., Path], small_log: pd.DataFrame, config_text: str
+) -> None:
+    text = config_text.replace("as_of =", 'customers = "customers.csv"\nas_of =')
+    config = job(small_log, text.replace('["channel"]', '["channel", "tier"]'))
+    ids = sorted(small_log["customer_id"].unique())
+    tiers = pd.DataFrame(
+        {"customer_id": ids, "tier": ["gold" if i % 2 else "plain" for i in range(len(ids))]}
+    )
+    tiers.to_csv(config.parent / "customers.csv", index=False)
+    made = run(load(config))
+    held = {c.by: c.holdout is not None for c in made.study.comparisons}
+    assert held == {"channel": True, "tier": False, "cohort": True, "rfm_segment": True}
+    page = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert "No hold-out by tier: the customers table says what customers are now" in page
+    titles = {sheet["A1"].value for sheet in openpyxl.load_workbook(made.folder / "report.xlsx")}
+    assert "What a new customer is worth, by tier" in titles
+    assert "Forecast and actual of the hold-out, by channel at the cut" in titles
+    assert "Forecast and actual of the hold-out, by tier at the cut" not in titles
+    assert len(made.manifest["inputs"]) == 2

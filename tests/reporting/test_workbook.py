@@ -99,8 +99,10 @@ def test_every_table_has_a_sheet(book: Any, small_study: Study) -> None:
     assert not any("rfm" in name.lower() and "formulas" in name.lower() for name in book.sheetnames)
 
 
-def test_sheets_hold_the_tables_values(book: Any, small_study: Study) -> None:
-    table = tables.contenders(small_study)
+@pytest.mark.parametrize("name", ["contenders", "quoted_by_channel", "holdout_by_country"])
+def test_sheets_hold_the_tables_values(book: Any, small_study: Study, name: str) -> None:
+    made = [table for page in pages(small_study) for table in (*page.tables, *page.folded)]
+    table = next(table for table in made if table.name == name)
     sheet = next(sheet for sheet in book if sheet["A1"].value == table.title)
     for j, column in enumerate(table.columns, start=1):
         assert sheet.cell(3, j).value == column.label
@@ -201,6 +203,13 @@ def test_names_that_look_like_formulas_are_text(book: Any, hostile: tuple[str, .
         "Formulas by cohort",
     }
     assert not any(cell.hyperlink for sheet in book for row in sheet for cell in row)
+
+
+def test_an_infinite_equity_is_a_dash_on_the_summary(small_study: Study, tmp_path: Path) -> None:
+    endless = dataclasses.replace(small_study, lifetime=None, beyond_five_years=math.nan)
+    write(endless, pages(endless), "Endless", tmp_path / "endless.xlsx")
+    rows = openpyxl.load_workbook(tmp_path / "endless.xlsx")["Summary"].iter_rows(values_only=True)
+    assert [row[1] for row in rows if row[0] == "Customer equity of the base"] == ["–"]
 
 
 def test_long_and_odd_column_names_get_sheets_of_their_own(small_study: Study, tmp_path: Path) -> None:

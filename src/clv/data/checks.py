@@ -123,7 +123,7 @@ def _unreadable_dates(orders: Transactions, t: Any) -> _RowRule:
         "F",
         t.day.isnull() & t.date_text.notnull() & ~_like_integer_date(t),
         "{rows} of {total} dates cannot be read, first at row {row}: '{date}'. Dates are expected as "
-        + (orders.date_format or "2026-01-31")
+        + (orders.date_format or "2026-01-31").replace("{", "{{").replace("}", "}}")
         + f"; {hint}.",
     )
 

@@ -98,6 +98,8 @@ class Transactions:
             value = getattr(self, name)
             values = (value,) if isinstance(value, str) else value
             object.__setattr__(self, name, tuple(dict.fromkeys(str(v).strip() for v in values)))
+        if self.date_format is not None and "%" not in self.date_format:
+            wrong.append(f'C001 date_format is written like "%d/%m/%Y"; got {self.date_format!r}.')
         taken = [name for name in self.segments if name.lower() in RESERVED]
         if taken:
             wrong.append(f"C001 {taken[0]!r} is a column of the RFM or forecast table; rename this segment.")

@@ -61,7 +61,7 @@ class Economics:
             percent = f" Did you mean {self.discount / 100:g}?" if 1 < self.discount <= 100 else ""
             wrong.append(f"C003 discount must be an annual rate from 0 to 1; got {self.discount:g}.{percent}")
         costs = self.cac.values() if isinstance(self.cac, Mapping) else [self.cac or 0.0]
-        if any(not cost >= 0 for cost in costs):
+        if any(not 0 <= cost < float("inf") for cost in costs):
             wrong.append(f"P002 cac must be 0 or more; got {self.cac!r}.")
         for check in (self.churn_rule, lambda: horizon_days(self.horizon, _ANY_DAY)):
             try:
@@ -88,7 +88,12 @@ class Economics:
             raise ConfigError(
                 f'C004 churn must be "inactive:180d", "period:1y" or an annual share; got {self.churn!r}.'
             )
-        days = horizon_days(length, _ANY_DAY)
+        try:
+            days = horizon_days(length, _ANY_DAY)
+        except ConfigError:
+            raise ConfigError(
+                f'C004 churn needs a length such as "180d" or "1y"; got {self.churn!r}.'
+            ) from None
         if kind == "inactive":
             return Churn(
                 f"no order for more than {days:.0f} days, read as one year's churn", silent_days=days

@@ -126,7 +126,9 @@ def load(path: Path) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"C001 {path} cannot be read as TOML: {error}.") from None
-    problems: list[str] = []
+    problems = [_unknown(["base"])] if "base" in raw else []
+    if isinstance(raw.get("report", {}), dict):
+        raw["report"] = {"name": path.stem, **raw.get("report", {})}
     try:
         config = Config.model_validate({**raw, "base": path.resolve().parent})
     except ValidationError as error:
@@ -161,14 +163,28 @@ def _sentence(problem: Any) -> str:
     where = [str(part) for part in problem["loc"]]
     key = ".".join(where)
     if problem["type"] == "extra_forbidden":
-        known = _keys_beside(where[:-1])
-        close = difflib.get_close_matches(where[-1], known, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else f" Known keys here: {', '.join(known)}."
-        return f"C001 unknown key {key!r}.{hint}"
+        return _unknown(where)
     if problem["type"] == "missing":
         return f"C001 {key!r} is required."
     said = problem["msg"][0].lower() + problem["msg"][1:]
     return f"C001 {key!r}: {said}; got {problem['input']!r}."
+
+
+def _unknown(where: list[str]) -> str:
+    """Refuse a key, and say where it belongs or what was meant."""
+    known, key = _keys_beside(where[:-1]), where[-1]
+    homes = [
+        name
+        for name in _keys_beside([])
+        if where[:-1] != [name] and key in _keys_beside([name]) and key != name
+    ]
+    close = difflib.get_close_matches(key, known, 1)
+    hint = f"Known keys here: {', '.join(known)}."
+    if close:
+        hint = f"Did you mean {close[0]!r}?"
+    elif homes and len(where) > 1:
+        hint = f"It belongs in [{homes[0]}]."
+    return f"C001 unknown key {'.'.join(where)!r}. {hint}"
 
 
 def _keys_beside(path: list[str]) -> list[str]:

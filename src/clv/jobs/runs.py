@@ -53,8 +53,14 @@ def run_folder(parent: Path, as_of: dt.date, run_id: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     marker = parent / f".latest.{run_id}"
-    marker.write_text(f"{final.name}\n", encoding="utf-8")
-    os.replace(marker, parent / "latest")
+    try:
+        marker.write_text(f"{final.name}\n", encoding="utf-8")
+        os.replace(marker, parent / "latest")
+    except OSError as error:
+        marker.unlink(missing_ok=True)
+        raise OutputError(
+            f"O002 {final.name} is finished, but 'latest' could not name it: {error}."
+        ) from error
 
 
 def _write_failures() -> tuple[type[Exception], ...]:

@@ -94,8 +94,8 @@ def verdict(study: Study) -> str:
     best = str(able["error"].abs().idxmin())
     if abs(frame["error"][best]) > limits.LEVEL_BAD:
         return _apart(frame)
-    others = ", ".join(
-        f"{other.lower()} {miss(frame['error'][other])}"
+    others = "; ".join(
+        f"{other.lower()}: {miss(frame['error'][other])}"
         for other in ("Repeat run-rate", "Formula 1", "Formula 2")
         if other != best and np.isfinite(frame["error"][other])
     )
@@ -118,8 +118,9 @@ def _apart(frame: pd.DataFrame) -> str:
         return f"No contender ranks customers better than another; {level}."
     top = str(ranked.idxmax())
     scores = ", ".join(
-        f"{_name(str(name))} {show_value(gini, 'ratio')} ({show_value(frame['top_decile'][str(name)], 'share')})"
-        for name, gini in ranked.sort_values(ascending=False).items()
+        f"{_name(name)} {show_value(frame['gini'][name], 'ratio')} "
+        f"({show_value(frame['top_decile'][name], 'share')})"
+        for name in map(str, ranked.sort_values(ascending=False).index)
     )
     return (
         f"No contender does both: {level}; to rank customers take {_name(top)}. Ranking by Gini, and "

@@ -195,7 +195,8 @@ def _summary(sheets: _Sheets, name: str, pages: Sequence[Page]) -> None:
     sheet.set_column(0, 0, 44)
     sheet.set_column(1, 1, 24)
     sheet.set_column(2, 2, 80)
-    row = 2
+    sheet.write_string(1, 0, "Figures of this run; only the formula sheets follow the Inputs.", sheets.soft)
+    row = 3
     for headline in pages[0].headlines:
         for j, text in enumerate((headline.label, headline.value, headline.note)):
             sheet.write_string(row, j, text, sheets.wrapped)
