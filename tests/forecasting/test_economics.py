@@ -25,7 +25,7 @@ from clv.forecasting.economics import Economics
         ("C004", {"churn": "often"}, "'often'"),
         ("C004", {"churn": "inactive"}, "'inactive'"),
         ("C004", {"churn": "silent:30d"}, "'silent:30d'"),
-        ("C006", {"churn": "inactive:30"}, "'30'"),
+        ("C004", {"churn": "inactive:30"}, "'inactive:30'"),
         ("C006", {"horizon": "12"}, "'12'"),
         ("C006", {"horizon": "0m"}, "'0m'"),
         ("C006", {"horizon": "lifetime"}, "lifetime"),

@@ -112,7 +112,7 @@ def test_a_report_without_a_name_is_called_as_its_config(tmp_path: Path, report:
 
 
 def test_a_key_in_the_wrong_section_is_told_where_it_belongs(tmp_path: Path) -> None:
-    said = refused(tmp_path, PLAIN.replace("[economics]", 'margin = 0.3\n[economics]'))
+    said = refused(tmp_path, PLAIN.replace("[economics]", "margin = 0.3\n[economics]"))
     assert said == ["C001 unknown key 'input.margin'. It belongs in [economics]."]
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from clv.data.contract import Transactions
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.inputs import ALL
-from clv.data.contract import Transactions
 from clv.evaluation.study import Study
 from clv.reporting import decision, pages
 from clv.reporting import thresholds as limits
@@ -122,7 +122,6 @@ def test_where_everyone_spent_alike_and_all_miss_none_is_used(small_study: Study
     )
 
 
-@pytest.mark.xfail(strict=True, reason='verdict says "put first brought – of what was spent"')
 def test_where_everyone_spent_alike_a_run_rate_is_not_said_to_rank(small_study: Study) -> None:
     unranked = {MODEL: math.nan, "Own rate": math.nan}
     errors = {MODEL: 0.2, "Own rate": 0.4, "Calendar run-rate": 0.1}
@@ -320,7 +319,6 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
     )
 
 
-@pytest.mark.xfail(strict=True, reason="_unearned looks at the first segment column only")
 def test_segments_of_any_column_that_do_not_earn_back_their_cost_are_named(small_study: Study) -> None:
     told = []
     for c in small_study.comparisons:

@@ -217,7 +217,6 @@ def test_rates_in_a_basis_print_as_chosen(small_study: Study, cdnow_study: Study
         assert "12.5 % margin" in made.basis
 
 
-@pytest.mark.xfail(strict=True, reason="two spaces before %: percent() has one, assumptions() adds another")
 def test_assumptions_print_rates_as_chosen(small_study: Study) -> None:
     odd = dataclasses.replace(small_study.economics, margin=0.125, discount=0.15, churn=0.3)
     frame = background.assumptions(dataclasses.replace(small_study, economics=odd)).frame

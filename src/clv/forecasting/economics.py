@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clv.errors import ConfigError
-from clv.units import DAYS_PER_YEAR, LIFETIME, horizon_days
+from clv.units import DAYS_PER_YEAR, LIFETIME, horizon_days, percent
 
 _ANY_DAY = dt.date(2026, 1, 1)
 
@@ -82,7 +82,7 @@ class Economics:
                 raise ConfigError(
                     f"C004 churn must be an annual share above 0 and at most 1; got {self.churn:g}."
                 )
-            return Churn(f"{self.churn:.1%} of customers a year (given)", share=float(self.churn))
+            return Churn(f"{percent(self.churn)} of customers a year (given)", share=float(self.churn))
         kind, _, length = self.churn.partition(":")
         if kind not in ("inactive", "period") or not length:
             raise ConfigError(

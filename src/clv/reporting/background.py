@@ -39,7 +39,7 @@ def assumptions(study: Study) -> Table:
         ("Seasons", "none: a forecast for part of a year has the level of a whole one"),
         ("RFM segments", study.cuts.sentence(o.digits, o.currency)),
     ]
-    frame = pd.DataFrame(rows, columns=["what", "value"]).replace("%", " %", regex=True)
+    frame = pd.DataFrame(rows, columns=["what", "value"])
     columns = (Column("what", "Assumption", "text"), Column("value", "What is assumed", "text"))
     return Table("assumptions", "What the numbers rest on", columns, frame)
 

@@ -73,15 +73,17 @@ def _new_customer(study: Study) -> Headline:
 
 def _unearned(study: Study) -> str:
     """Name the segments whose new customers do not bring back what they cost within the horizon."""
-    table = study.comparisons[0].table.drop(index=ALL)
-    lost = table[(table["model_after_cac"] < 0) & ~table["few"].astype(bool)].sort_values("model_after_cac")
-    if lost.empty:
-        return ""
-    names = "; ".join(
+    lost = [
         f"{name} ({row['model_new_discounted']:,.2f} against {row['cac']:,.2f})"
-        for name, row in lost.iterrows()
+        for c in study.comparisons
+        for name, row in c.table.drop(index=ALL).sort_values("model_after_cac").iterrows()
+        if row["model_after_cac"] < 0 and not row["few"]
+    ]
+    return (
+        f" New customers do not earn back their acquisition cost in that time in: {'; '.join(lost)}."
+        if lost
+        else ""
     )
-    return f" New customers do not earn back their acquisition cost in that time in: {names}."
 
 
 def lights(study: Study) -> list[Light]:

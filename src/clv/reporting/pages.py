@@ -99,10 +99,14 @@ def verdict(study: Study) -> str:
         for other in ("Repeat run-rate", "Formula 1", "Formula 2")
         if other != best and np.isfinite(frame["error"][other])
     )
+    top = frame["top_decile"][best]
+    first = (
+        f", and the tenth of customers it put first brought {show_value(top, 'share')} of what was spent"
+        if np.isfinite(top)
+        else ""
+    )
     return (
-        f"Use {_name(best)}: its total came out {miss(frame['error'][best])}, and the tenth of "
-        f"customers it put "
-        f"first brought {show_value(frame['top_decile'][best], 'share')} of what was spent. "
+        f"Use {_name(best)}: its total came out {miss(frame['error'][best])}{first}. "
         f"{others[:1].upper()}{others[1:]}.{_nearer(frame, frame['error'][best])}"
     )
 
