@@ -52,7 +52,7 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     boundary = tuple(name for name, at in zip(names, best.at_bound, strict=True) if at)
     return Fit(
         model=fitted,
-        log_likelihood=float(fitted.log_likelihood(history) @ history.weight),
+        log_likelihood=float((fitted.log_likelihood(history) * history.weight).sum()),
         covariance=best.log_covariance * np.outer(best.parameters, best.parameters),
         converged=best.converged,
         boundary=boundary,

@@ -46,14 +46,15 @@ def maximise(model: type[Model], history: Any) -> Optimum:
     share = scaled.weight / scaled.weight.sum()
     evaluations = 0
 
+    # Sums here are einsum and sum, not @: threads of BLAS spin between calls and cost more than they do.
     def slope(theta: Array) -> Array:
         nonlocal evaluations
         evaluations += 1
         values = np.exp(theta)
-        return np.asarray(-(model(*values).score(scaled) @ share) * values)
+        return np.asarray(-np.einsum("ph,h->p", model(*values).score(scaled), share) * values)
 
     def objective(theta: Array) -> Any:  # (value, slope), as scipy wants it
-        return -float(model(*np.exp(theta)).log_likelihood(scaled) @ share), slope(theta)
+        return -float((model(*np.exp(theta)).log_likelihood(scaled) * share).sum()), slope(theta)
 
     start = np.clip(np.log(model.start(scaled)), _LOW, _HIGH)
     found = minimize(

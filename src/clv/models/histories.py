@@ -81,8 +81,8 @@ class PurchaseHistory:
     def moments(self) -> dict[str, float]:
         """Return what must be above zero for a fit to mean anything, by name."""
         return {
-            "the number of repeat purchases": float(self.weight @ self.x),
-            "the observed time": float(self.weight @ self.T),
+            "the number of repeat purchases": float((self.weight * self.x).sum()),
+            "the observed time": float((self.weight * self.T).sum()),
         }
 
     def rescaled(self, size: float) -> Self:
@@ -156,7 +156,7 @@ class SpendHistory:
 
     def typical(self) -> float:
         """Mean value per repeat day, in currency units."""
-        return float(self.weight @ self.S / (self.weight @ self.m))
+        return float((self.weight * self.S).sum() / (self.weight * self.m).sum())
 
     def moments(self) -> dict[str, float]:
         """Return what must be above zero for a fit to mean anything, by name."""
