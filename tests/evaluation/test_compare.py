@@ -143,6 +143,13 @@ def test_merged_segments_are_merged_in_the_holdout_too(small_study: Study) -> No
     assert pooled.loc[OTHER, "actual"] == pytest.approx(every.loc[["AT", "CZ"], "actual"].sum())
 
 
+def test_what_is_tiny_today_was_a_segment_at_the_cut(cdnow_study: Study) -> None:
+    compared = of(cdnow_study, "rfm_segment")
+    assert compared.holdout is not None
+    assert "One-time, recent" in compared.pooled
+    assert compared.holdout.loc["One-time, recent", "customers"] == 300
+
+
 def test_segments_without_dates_stay_out_of_the_holdout(small_log: pd.DataFrame) -> None:
     people = small_log[["customer_id"]].drop_duplicates()
     people = people.assign(status=["active" if i % 2 else "dormant" for i in range(len(people))])

@@ -235,4 +235,5 @@ def _holdout(holdout: HoldoutResult, by: str, pooled: Sequence[str]) -> pd.DataF
 
     if by in holdout.holdout.rfm.undated:
         return None
-    return pd.concat([holdout.by_segment(by, pooled), holdout.by_segment(None)])
+    merged = () if by in BEHAVIOURAL else pooled  # who is in a behavioural segment was another matter then
+    return pd.concat([holdout.by_segment(by, merged), holdout.by_segment(None)])

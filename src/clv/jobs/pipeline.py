@@ -32,7 +32,7 @@ class Run:
 
 
 def checked(config: Config) -> Transactions:
-    """Return the log of a config, or raise everything that would stop a run on it.
+    """Return the log of a config, or raise what would stop a run on it before anything is fitted.
 
     DataError with the findings, D031 and D032 included; ConfigError C007 for a hold-out without data.
     """
