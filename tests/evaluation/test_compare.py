@@ -143,6 +143,28 @@ def test_merged_segments_are_merged_in_the_holdout_too(small_study: Study) -> No
     assert pooled.loc[OTHER, "actual"] == pytest.approx(every.loc[["AT", "CZ"], "actual"].sum())
 
 
+def test_a_pool_has_its_own_first_orders() -> None:
+    """Many tiny segments make one of some size: its new customers start with its own first orders."""
+    rng = np.random.default_rng(9)
+    log = pd.DataFrame({"customer_id": np.repeat(np.arange(600), 4)})
+    log["date"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(
+        rng.integers(0, 60, 600).repeat(4) + np.tile([0, 40, 90, 160], 600), unit="D"
+    )
+    log["shop"] = np.where(log["customer_id"] < 300, "one", (log["customer_id"] // 15).astype(str))
+    level = rng.gamma(4, 10, 600).repeat(4) * np.where(log["shop"] == "one", 1, 3)
+    log["amount"] = (level * rng.gamma(5, 0.2, len(log))).round(2) + 1
+    rfm = clv.Transactions(log, as_of="2025-12-31", segments="shop", allow_gap="1y").rfm()
+    made = clv.forecast(clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm), rfm, margin=1.0)
+    table = compare(made, by="shop").table
+    assert list(table.index) == [OTHER, "one", ALL]
+    assert table.loc[OTHER, "own_fit"]
+    pool = clv.Transactions(log[log["shop"] != "one"], as_of="2025-12-31", allow_gap="1y").rfm()
+    purchase, spend = clv.fit(clv.BGNBD, pool), clv.fit(clv.GammaGamma, pool)
+    repeats = purchase.model.expected_purchases_new(365 / 7)[0] * spend.model.mean_spend()[0]
+    assert pool.first_order > 2 * rfm.where("shop", "one").first_order
+    assert table.loc[OTHER, "model_new"] == pytest.approx(pool.first_order + repeats, rel=1e-6)
+
+
 def test_what_is_tiny_today_was_a_segment_at_the_cut(cdnow_study: Study) -> None:
     compared = of(cdnow_study, "rfm_segment")
     assert compared.holdout is not None

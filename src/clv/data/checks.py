@@ -305,9 +305,8 @@ def check_silence(orders: Transactions, rows: Any) -> list[Finding]:
     if silence <= max(GAP_DAYS, GAP_FACTOR * longest, orders.allowed_gap_days):
         return []
     message = (
-        f"as_of {orders.as_of_date} is {silence} days after {before}; {silence} days without a sale "
-        f"would make "
-        "almost everyone look lost. Is the extract complete, and its last date right? Override: "
+        f"as_of {orders.as_of_date} is {silence} days after {before}; {silence} days without a sale would "
+        "make almost everyone look lost. Is the extract complete, and its last date right? Override: "
         f'allow_gap = "{silence}d".'
     )
     return [Finding("D014", "F", message)]
@@ -326,8 +325,7 @@ def check_size(rfm: RFM) -> list[Finding]:
     if (facts["repeaters"] or 0) < MIN_REPEATERS:
         message = (
             f"{facts['repeaters'] or 0:,} customers bought again, too few to learn from (at least "
-            f"{MIN_REPEATERS}). Does the "
-            "extract hold later orders, and the same id for one customer?"
+            f"{MIN_REPEATERS}). Does the extract hold later orders, and the same id for one customer?"
         )
         found.append(Finding("D032", "F", message))
     return found

@@ -49,16 +49,8 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
     """
     import ibis
 
-    from clv.data.contract import as_date
-
-    cut, rows = as_date(cut, "cut"), orders.orders
-    if cut >= orders.as_of_date:
-        raise ConfigError(f"C007 holdout leaves no data: it is cut at {cut}, as_of is {orders.as_of_date}.")
-    known = orders.until(cut)
-    if not known.orders.count().to_pyarrow().as_py():
-        raise ConfigError(
-            f"C007 holdout leaves no data to learn from: no order in use is dated {cut} or before."
-        )
+    known, rows = known_at(orders, cut), orders.orders
+    cut = known.as_of_date
     base = RFM.from_orders(known, orders.rfm().quarterly)
     after = rows.filter(rows.day > known.as_of_day)
     days = after.group_by("customer", "day").aggregate(spent=after.net.sum())
@@ -72,3 +64,18 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
     later: dict[str, Any] = new.aggregate(n=new.count(), s=new.actual_spend.sum()).to_pyarrow().to_pylist()[0]
     rfm = dataclasses.replace(base, table=table.cache())
     return Holdout(rfm, cut, orders.as_of_date, int(later["n"]), (later["s"] or 0) / 10**base.digits)
+
+
+def known_at(orders: Transactions, cut: dt.date | str) -> Transactions:
+    """Return a log as it was known at the end of a day that can split it; see `split` for what it raises."""
+    from clv.data.contract import as_date
+
+    cut = as_date(cut, "cut")
+    if cut >= orders.as_of_date:
+        raise ConfigError(f"C007 holdout leaves no data: it is cut at {cut}, as_of is {orders.as_of_date}.")
+    known = orders.until(cut)
+    if not known.orders.count().to_pyarrow().as_py():
+        raise ConfigError(
+            f"C007 holdout leaves no data to learn from: no order in use is dated {cut} or before."
+        )
+    return known

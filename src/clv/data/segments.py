@@ -55,6 +55,6 @@ class RFMCuts:
         """Say the cut points in words."""
         return (
             f"Recent: last order within {self.recent:.0f} days; cooling: within {self.old:.0f}; lapsed: "
-            f"longer ago. High value: repeat buyers with more "
-            f"than {self.spend / 10**digits:,.2f} {currency} in all."
+            f"longer ago. High value: repeat buyers with more than {self.spend / 10**digits:,.2f} "
+            f"{currency} in all."
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +61,11 @@ class HoldoutResult:
         """Total error of the model, as a share of the actual."""
         return float(self.contenders["error"][MODEL])
 
+    @cached_property
+    def whole(self) -> pd.DataFrame:
+        """The totals of all customers, as the one row of such a table."""
+        return self.by_segment(None)
+
     def by_segment(self, by: str | None, pooled: Sequence[str] = ()) -> pd.DataFrame:
         """Forecasts and actual revenue of each segment, or of the whole base, indexed by segment.
 
@@ -106,8 +111,7 @@ def _totals(expected: Forecast, holdout: Holdout, churn: Churn, by: str | None) 
 
     days, t = holdout.days, expected.table
     sums = {"model": t.clv_mean.sum(), "actual": t.actual_spend.sum() / 10.0**holdout.rfm.digits}
-    rfm = dataclasses.replace(holdout.rfm, table=t)
-    i = formula_inputs(rfm, churn, days, by, **sums)
+    i = formula_inputs(expected.base, churn, days, by, **sums)
     first = t.first_date.min().to_pyarrow().as_py()
     calendar = (holdout.cut - first).days + 1
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.data.rfm import RFM
 from clv.data.segments import BEHAVIOURAL
 from clv.errors import ConfigError, FitError
 from clv.evaluation.backtest import OTHER, HoldoutResult
@@ -102,7 +100,7 @@ def compare(
         shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
         own = None if shared else _own_fits(forecast, by, str(segment))
         purchase, spend = own or (forecast.purchase, forecast.spend)
-        base = forecast.rfm.where(by, str(segment)) if own else forecast.rfm
+        base = forecast.base.where(by, str(segment)) if own else forecast.base
         table.loc[segment, "own_fit"] = own is not None
         for name, discount in (("model_new", 0.0), ("model_new_discounted", economics.discount)):
             table.loc[segment, name] = value_of_new(
@@ -154,7 +152,7 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
     import pandas as pd
 
     rule, days = economics.churn_rule(), _days(forecast, economics)
-    t, rfm = forecast.table, _based(forecast)
+    t, rfm = forecast.table, forecast.base
     sums = {"model_existing_total": t.clv_mean.sum()}
     i = pd.concat(
         [formula_inputs(rfm, rule, days, by, **sums), formula_inputs(rfm, rule, days, None, **sums)]
@@ -211,14 +209,9 @@ def _days(forecast: Forecast, economics: Economics) -> float:
     return forecast.days
 
 
-def _based(forecast: Forecast) -> RFM:
-    """The base with the columns of its forecast, tiny segments merged."""
-    return dataclasses.replace(forecast.rfm, table=forecast.table)
-
-
 def _own_fits(forecast: Forecast, by: str, segment: str) -> tuple[Fit, Fit] | None:
     """Fits of one segment's customers, or None when they are too few or do not determine one."""
-    part = _based(forecast).where(by, segment)
+    part = forecast.base.where(by, segment)
     try:
         purchase, spend = fit(type(forecast.purchase.model), part), fit(type(forecast.spend.model), part)
     except FitError:
@@ -236,4 +229,4 @@ def _holdout(holdout: HoldoutResult, by: str, pooled: Sequence[str]) -> pd.DataF
     if by in holdout.holdout.rfm.undated:
         return None
     merged = () if by in BEHAVIOURAL else pooled  # who is in a behavioural segment was another matter then
-    return pd.concat([holdout.by_segment(by, merged), holdout.by_segment(None)])
+    return pd.concat([holdout.by_segment(by, merged), holdout.whole])

@@ -41,8 +41,8 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
         raise ConfigError(f"C012 model must be a class such as clv.BGNBD; got {model!r}.")
     if not hasattr(data, "history"):
         raise DataError(
-            f"D047 a fit needs an RFM table or a history; got a {type(data).__name__}. Call "
-            f"orders.rfm() first."
+            f"D047 a fit needs an RFM table or a history; got a {type(data).__name__}. Call orders.rfm() "
+            "first."
         )
     history = data.history(model.History)
     _refuse_uninformative(model, history)
@@ -70,17 +70,16 @@ def _refuse_uninformative(model: type[Model], history: Any) -> None:
     for name, value in moments.items():
         if not value > 0:
             raise FitError(
-                f"M001 {model.__name__} cannot be fitted; {name} is {value:g}. "
-                "Check the extract: does it hold repeat purchases, and time to make them in?"
+                f"M001 {model.__name__} cannot be fitted; {name} is {value:g}. Check the extract: does it "
+                "hold repeat purchases, and time to make them in?"
             )
 
 
 def _sentence(name: str, best: Optimum, boundary: tuple[str, ...]) -> str:
     if not best.converged:
         return (
-            f"M001 the fit of {name} stopped before a maximum (slope {best.gradient:.1e} a customer). "
-            f"Do not use "
-            "these numbers; look for extreme customers, or a unit error, in the input."
+            f"M001 the fit of {name} stopped before a maximum (slope {best.gradient:.1e} a customer). Do "
+            "not use these numbers; look for extreme customers, or a unit error, in the input."
         )
     if boundary:
         return (

@@ -48,7 +48,7 @@ class Forecast:
         return (
             f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, contribution at "
             f"{percent(self.margin)} margin, discounted at {percent(self.discount)} a year, before "
-            f"acquisition cost"
+            "acquisition cost"
         )
 
     @cached_property
@@ -67,6 +67,11 @@ class Forecast:
         ).drop("e0", "e1", "c0", "c1")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
         return valued.mutate(percentile=(rank * 100).round(2)).cache()
+
+    @property
+    def base(self) -> RFM:
+        """The base with the columns of its forecast."""
+        return dataclasses.replace(self.rfm, table=self.table)
 
     def with_columns(self, **columns: Any) -> Forecast:
         """Return the same forecast with other segment columns; nothing is computed again."""
@@ -117,7 +122,7 @@ class Forecast:
         if not np.all(np.isfinite(terms.c0)):
             raise ConfigError(
                 f"C011 the undiscounted residual lifetime is infinite for {self.purchase.model}. Set "
-                f"discount above 0, "
+                "discount above 0, "
                 'or a horizon such as "5y".'
             )
         return pd.DataFrame({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})

@@ -83,7 +83,6 @@ def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:
     if not np.all(np.isfinite(e0)):
         raise FitError(
             f"M001 {type(spend).__name__} has no finite mean spend here; got {spend}. A few very large "
-            f"orders "
-            "carry the fit: look for test orders or a currency mix in the input."
+            "orders carry the fit: look for test orders or a currency mix in the input."
         )
     return e0, e1

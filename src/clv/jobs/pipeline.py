@@ -12,7 +12,7 @@ from typing import Any
 import clv
 from clv.data.checks import check_size
 from clv.data.contract import Transactions
-from clv.data.holdout import split
+from clv.data.holdout import known_at
 from clv.errors import DataError
 from clv.evaluation.study import Study, study
 from clv.jobs import manifest as manifests
@@ -42,7 +42,7 @@ def checked(config: Config) -> Transactions:
     if small:
         raise DataError(*small)
     if config.holdout:
-        split(orders, config.holdout.cut)
+        known_at(orders, config.holdout.cut)
     return orders
 
 

@@ -26,8 +26,8 @@ def lines(study: Study) -> list[str]:
         held = study.holdout.holdout
         out += [
             "",
-            f"Hold-out {held.cut} to {held.end}: {study.holdout.actual_spend:,.2f} "
-            f"{study.orders.currency} spent",
+            f"Hold-out {held.cut} to {held.end}: {study.holdout.actual_spend:,.2f} {study.orders.currency} "
+            "spent",
         ]
         out += [
             f"  {name:<27}{show_value(row['forecast'], 'count'):>12}  {show_value(row['error'], 'signed'):>9}"

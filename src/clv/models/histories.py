@@ -216,7 +216,7 @@ def _refuse(*rules: tuple[NDArray[np.bool_], str]) -> None:
 def _as_kind[H](history: object, kind: type[H], by: Sequence[str]) -> H:
     if not isinstance(history, kind) or by:
         raise DataError(
-            f"D047 {kind.__name__} is needed{' by ' + ', '.join(by) if by else ''}; "
-            f"got a {type(history).__name__}. Pass an RFM table, or build the history this model reads."
+            f"D047 {kind.__name__} is needed{' by ' + ', '.join(by) if by else ''}; got a "
+            f"{type(history).__name__}. Pass an RFM table, or build the history this model reads."
         )
     return history

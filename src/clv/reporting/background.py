@@ -71,9 +71,8 @@ def estimates(study: Study) -> Table:
     )
     basis = (
         f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} "
-        f"distinct "
-        f"histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
-        f"{study.spend.customers:,.0f} with repeat "
-        f"spend ({study.spend.log_likelihood:,.3f}). Time in weeks, money in {study.orders.currency}."
+        f"distinct histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
+        f"{study.spend.customers:,.0f} with repeat spend ({study.spend.log_likelihood:,.3f}). Time in "
+        f"weeks, money in {study.orders.currency}."
     )
     return Table("estimates", "What was estimated", columns, frame, basis)

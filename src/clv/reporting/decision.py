@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.evaluation.backtest import OTHER
 from clv.evaluation.inputs import ALL
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import Headline, Light, Page, miss, show_value
@@ -53,9 +54,8 @@ def _equity(study: Study) -> Headline:
         title,
         f"{total['clv']:,.0f} {study.orders.currency}",
         f"whole residual lifetime, {total['clv_mean']:,.2f} each, discounted at "
-        f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of "
-        f"it lies "
-        "beyond five years, where nothing has tested it",
+        f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of it "
+        "lies beyond five years, where nothing has tested it",
     )
 
 
@@ -164,13 +164,14 @@ def _costs(study: Study) -> list[str]:
         return [
             "Acquisition cost is not given (C005): no figure is net of it, and none says what to spend on it."
         ]
-    known = {name for c in study.comparisons for name in c.members} if isinstance(cac, Mapping) else set()
+    if not isinstance(cac, Mapping):
+        return []
     missing = [
         str(name)
         for c in study.comparisons
-        if isinstance(cac, Mapping) and known and any(name in cac for name in c.members)
+        if any(member in cac for member in c.members)
         for name in c.table.index
-        if name != ALL and name not in cac
+        if name not in cac and name not in (ALL, OTHER)
     ]
     if not missing:
         return []

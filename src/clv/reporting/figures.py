@@ -19,6 +19,7 @@ from clv.reporting import tables
 from clv.reporting.grid import Table, show_value
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -96,6 +97,12 @@ def ages(ax: Axes, table: Table) -> None:
     ax.legend(frameon=False)
 
 
+def _drawn(table: Table) -> pd.DataFrame:
+    """The rows that a chart shows: segments with few customers stay in the table, where any are left."""
+    solid = table.frame[~table.frame["few"].astype(bool)] if "few" in table.frame else table.frame
+    return solid if len(solid) > 1 else table.frame
+
+
 def _with_unit(label: str, table: Table) -> str:
     return f"{label} ({table.unit})" if table.unit else label
 
@@ -117,8 +124,7 @@ def _groups(ax: Axes, labels: Sequence[str], series: dict[str, Any]) -> None:
 
 def _lying_groups(ax: Axes, table: Table, columns: dict[str, str]) -> None:
     """Groups of lying bars, a group a row of the table, the first on top."""
-    solid = table.frame[~table.frame["few"].astype(bool)]
-    frame, width = solid if len(solid) > 1 else table.frame, 0.8 / len(columns)
+    frame, width = _drawn(table), 0.8 / len(columns)
     places = -np.arange(len(frame), dtype=float)
     for i, (name, column) in enumerate(columns.items()):
         offset = ((len(columns) - 1) / 2 - i) * width
@@ -157,7 +163,7 @@ def draw(table: Table) -> Figure:
         for prefix, entry in _DRAWERS.items()
         if table.name == prefix or table.name.startswith(prefix + "_")
     )
-    height = max(2.6, per_row * len(table.frame) + 1.0) if per_row else 3.4
+    height = max(2.6, per_row * len(_drawn(table)) + 1.0) if per_row else 3.4
     with rc_context(_STYLE):
         figure = Figure(figsize=(6.0, height), layout="constrained")
         ax = figure.add_subplot()

@@ -45,8 +45,8 @@ def reconciliation(study: Study) -> Page:
     left = total["rows"] - used["rows"]
     finding = (
         f"Of {total['rows']:,.0f} rows with {total['money']:,.2f} {study.orders.currency}, "
-        f"{used['rows']:,.0f} rows with "
-        f"{used['money']:,.2f} are used; {left:,.0f} are left out, each for a reason that is listed."
+        f"{used['rows']:,.0f} rows with {used['money']:,.2f} are used; {left:,.0f} are left out, each for a "
+        "reason that is listed."
     )
     return Page("reconciliation", "Reconciliation", finding, [table, tables.findings(study)])
 
@@ -58,17 +58,12 @@ def holdout(study: Study) -> Page | None:
     table = tables.contenders(study)
     notes = [
         "Each contender knew the log up to the cut only. Those without a ranking treat every customer "
-        "alike, so they "
-        "cannot say who will buy. The mean miss alone would favour a forecast of zero.",
+        "alike, so they cannot say who will buy. The mean miss alone would favour a forecast of zero.",
         "Run-rate: all revenue ÷ all customers' days, carried on. Repeat run-rate: the same of repeat "
-        "orders, at the "
-        "mean order value. Calendar run-rate: revenue ÷ calendar days. Own rate: each customer's own "
-        "repeat rate × own "
-        "mean order value; with first order: own revenue ÷ own age, at least 28 days. Formulas 1 and 2: "
-        "the value of a "
-        "new customer over the hold-out, charged for every existing one (formula 2 is the run-rate over "
-        "just one of "
-        "its periods).",
+        "orders, at the mean order value. Calendar run-rate: revenue ÷ calendar days. Own rate: each "
+        "customer's own repeat rate × own mean order value; with first order: own revenue ÷ own age, at "
+        "least 28 days. Formulas 1 and 2: the value of a new customer over the hold-out, charged for every "
+        "existing one (formula 2 is the run-rate over just one of its periods).",
     ]
     return Page(
         "holdout",
@@ -127,9 +122,8 @@ def _apart(frame: pd.DataFrame) -> str:
         for name in map(str, ranked.sort_values(ascending=False).index)
     )
     return (
-        f"No contender does both: {level}; to rank customers take {_name(top)}. Ranking by Gini, and "
-        f"what the tenth put "
-        f"first brought of all spend: {scores}."
+        f"No contender does both: {level}; to rank customers take {_name(top)}. Ranking by Gini, and what "
+        f"the tenth put first brought of all spend: {scores}."
     )
 
 
@@ -167,22 +161,19 @@ def formulas(study: Study) -> Page:
     )
     notes = [
         "Formula 1: order value × orders within the horizon × margin. Formula 2: order value × orders a "
-        "period × margin × "
-        "(1 − (1 − churn)^periods) ÷ churn. Both columns and the model cover the same horizon, before "
-        "acquisition cost. "
-        "The model counts the first order at what first orders brought, repeat orders by the fit.",
-        "A segment's model value comes from a fit of its own customers. Segments under 100 customers "
-        "are marked, left "
-        "out of the chart, and use the fit of the whole base; those under 20 are merged.",
-        "In the hold-out each formula's value is charged for every existing customer, which is how it "
-        "is often used.",
+        "period × margin × (1 − (1 − churn)^periods) ÷ churn. Both columns and the model cover the same "
+        "horizon, before acquisition cost. The model counts the first order at what first orders brought, "
+        "repeat orders by the fit.",
+        "A segment's model value comes from a fit of its own customers. Segments under 100 customers are "
+        "marked, left out of the chart, and use the fit of the whole base; those under 20 are merged.",
+        "In the hold-out each formula's value is charged for every existing customer, which is how it is "
+        "often used.",
     ]
     undated = [tables.segment_words(c.by) for c in shown if study.holdout and c.holdout is None]
     if undated:
         notes.append(
-            f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, "
-            f"which may know what "
-            "came after the cut."
+            f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, which "
+            "may know what came after the cut."
         )
     first = [made[0], *held[:1]]
     folded = [quoted[0], *made[1:], *quoted[1:], *held[1:]]
@@ -195,9 +186,8 @@ def _base_error(study: Study) -> str:
         return ""
     error = study.holdout.contenders["error"]
     return (
-        f" Charged for every existing customer over the hold-out, formula 1 came out "
-        f"{miss(error['Formula 1'])}, the "
-        f"model {miss(error[MODEL])}."
+        " Charged for every existing customer over the hold-out, formula 1 came out "
+        f"{miss(error['Formula 1'])}, the model {miss(error[MODEL])}."
     )
 
 
@@ -235,10 +225,9 @@ def concentration(study: Study) -> Page:
     table = tables.concentration(study)
     last = table.frame.iloc[-2]
     finding = (
-        f"The top tenth, {last['customers']:,} customers, hold {show_value(last['ahead'], 'share')} of "
-        f"the value expected in the "
-        f"next {in_words(study.economics.horizon)}; of the value so far the best tenth held "
-        f"{show_value(last['past'], 'share')}."
+        f"The top tenth, {last['customers']:,} customers, hold {show_value(last['ahead'], 'share')} of the "
+        f"value expected in the next {in_words(study.economics.horizon)}; of the value so far the best "
+        f"tenth held {show_value(last['past'], 'share')}."
     )
     return Page("concentration", "Concentration", finding, [table], [table])
 
@@ -251,10 +240,9 @@ def ages(study: Study) -> Page:
     gap = last["model"] / last["actual"] - 1
     finding = (
         f"By month {last['months']:.0f} the average customer has brought {last['actual']:,.2f} "
-        f"{study.orders.currency} of "
-        f"contribution; the model's curve says {last['model']:,.2f} ({show_value(gap, 'signed')}; it "
-        f"was fitted on these "
-        f"customers, so this is no test), formula 1 {last['formula_1']:,.2f}."
+        f"{study.orders.currency} of contribution; the model's curve says {last['model']:,.2f} "
+        f"({show_value(gap, 'signed')}; it was fitted on these customers, so this is no test), formula 1 "
+        f"{last['formula_1']:,.2f}."
     )
     return Page("ages", "Value over age", finding, charts=[table], folded=[table])
 
@@ -268,17 +256,13 @@ def assumptions(study: Study) -> Page:
 def method(study: Study) -> Page:
     """How it was computed."""
     notes = [
-        "Purchases: BG/NBD (Fader, Hardie and Lee 2005). While active a customer buys at random at a "
-        "rate of its own; "
-        "after any repeat purchase it may leave for good. A customer who bought once counts as active "
-        "by assumption, "
-        "so judge it by the chance of a purchase within the horizon.",
-        "Spend: Gamma-Gamma (Fader and Hardie 2013). The value of a customer's orders varies around a "
-        "mean of its own; "
-        "few orders pull the estimate towards the average of all.",
+        "Purchases: BG/NBD (Fader, Hardie and Lee 2005). While active a customer buys at random at a rate "
+        "of its own; after any repeat purchase it may leave for good. A customer who bought once counts as "
+        "active by assumption, so judge it by the chance of a purchase within the horizon.",
+        "Spend: Gamma-Gamma (Fader and Hardie 2013). The value of a customer's orders varies around a mean "
+        "of its own; few orders pull the estimate towards the average of all.",
         "Value: margin × expected purchases, discounted at each purchase's time × expected spend a "
-        "purchase. Customers with the "
-        "same history share one computation; no sampling is involved.",
+        "purchase. Customers with the same history share one computation; no sampling is involved.",
         f"{study.purchase.message} "
         f"{study.spend.message if study.spend.message != study.purchase.message else ''}".strip(),
     ]

@@ -129,12 +129,10 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
         *costs,
     )
     basis = (
-        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the "
-        f"first order, "
-        f"contribution at {percent(e.margin)} margin{' in ' + money if money else ''}, before "
-        f"acquisition cost and "
-        f"undiscounted unless a column says otherwise (discounted: {percent(e.discount)} a year); as of "
-        f"{comparison.as_of}. Churn: {e.churn_rule().sentence}."
+        f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first order, "
+        f"contribution at {percent(e.margin)} margin{' in ' + money if money else ''}, before acquisition "
+        f"cost and undiscounted unless a column says otherwise (discounted: {percent(e.discount)} a year); "
+        f"as of {comparison.as_of}. Churn: {e.churn_rule().sentence}."
     )
     title = f"What a new customer is worth, by {segment_words(comparison.by)}"
     return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -166,10 +164,9 @@ def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
     )
     basis = (
         f"Per customer at {percent(e.margin)} margin{' in ' + money if money else ''}, as of "
-        f"{comparison.as_of}. Orders "
-        "so far are cut off by the as-of date. Formula 2 is undiscounted and runs for ever, before "
-        "acquisition cost; "
-        f"the model covers {in_words(e.horizon)}. Not one basis: the table above has that."
+        f"{comparison.as_of}. Orders so far are cut off by the as-of date. Formula 2 is undiscounted and "
+        f"runs for ever, before acquisition cost; the model covers {in_words(e.horizon)}. Not one basis: "
+        "the table above has that."
     )
     title = f"The formulas as usually quoted, by {segment_words(comparison.by)}"
     return Table(f"quoted_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -188,10 +185,8 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
     e = comparison.economics
     basis = (
         f"Existing customers, next {in_words(e.horizon)} after {study.as_of}, contribution at "
-        f"{percent(e.margin)} margin in "
-        f"{study.orders.currency}; the model discounted at {percent(e.discount)} a year, acquisition "
-        f"cost sunk; the "
-        "run-rate undiscounted."
+        f"{percent(e.margin)} margin in {study.orders.currency}; the model discounted at "
+        f"{percent(e.discount)} a year, acquisition cost sunk; the run-rate undiscounted."
     )
     title = f"What existing customers are worth, by {segment_words(comparison.by)}"
     return Table(f"existing_by_{comparison.by}", title, columns, frame, basis, total=True)
@@ -288,10 +283,8 @@ def ages(study: Study) -> Table:
         ),
         frame,
         f"Per customer from the first order on, contribution at {percent(e.margin)} margin in "
-        f"{study.orders.currency}, "
-        "undiscounted, before acquisition cost. Actual: customers old enough for each month. Formula 1 "
-        "stops at the "
-        "orders a customer has placed so far.",
+        f"{study.orders.currency}, undiscounted, before acquisition cost. Actual: customers old enough for "
+        "each month. Formula 1 stops at the orders a customer has placed so far.",
         unit=study.orders.currency,
     )
 
