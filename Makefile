@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test engines lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -14,6 +14,9 @@ demo: $(VENV)/.installed  ## run the CDNOW example end to end: reports/cdnow/
 
 test: $(VENV)/.tested  ## run the tests
 	$(BIN)/python -m pytest
+
+engines: $(VENV)/.tested  ## run only the engines' tests, beside a throw-away PostgreSQL server
+	.ci/postgres $(BIN)/python -m pytest -k 'duckdb or postgres or spark'
 
 lint: $(VENV)/.tested  ## check style and types
 	$(BIN)/ruff check src tests benchmarks

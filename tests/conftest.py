@@ -1,11 +1,22 @@
-"""Bases that several tests share: CDNOW as it ships, and a small shop whose names ask for trouble."""
+"""What several tests share: CDNOW as it ships, a small shop whose names ask for trouble, and the engines."""
 
 import datetime as dt
-from collections.abc import Callable
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NoReturn
 
+import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import clv
@@ -39,12 +50,15 @@ cut = 2025-06-30
 name = "Small shop"
 folder = "reports"
 """
+HOSTILE_ZONE = "Pacific/Auckland"  # of every session: no business in these tests is there
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Ibis 12 asks DuckDB 2 and pandas 3 in ways that both will drop; that is not ours to mend."""
     for text in ("ignore:fetch_arrow_table:DeprecationWarning", "ignore:.*infer_string:DeprecationWarning"):
         config.addinivalue_line("filterwarnings", text)
+    # Spark leaves the socket of each result to the garbage collector, which may come in any later test.
+    config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.*127\.0\.0\.1:ResourceWarning")
 
 
 def _small_log(customers: int = 320, seed: int = 5) -> pd.DataFrame:
@@ -124,3 +138,139 @@ def job(tmp_path: Path, small_log: pd.DataFrame) -> Callable[..., Path]:
         return path
 
     return write
+
+
+# The engines. A test that takes `engine` runs once on each of them.
+
+
+def _lacks(reason: str) -> NoReturn:
+    """Skip a test for want of what it needs; fail it where everything has to be there."""
+    if os.environ.get("CLV_REQUIRE_ALL") == "1":
+        pytest.fail(f"CLV_REQUIRE_ALL=1, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """The address of a PostgreSQL server on which tests may make and drop schemas."""
+    url = os.environ.get("CLV_TEST_POSTGRES")
+    if not url:
+        _lacks("needs a PostgreSQL server: set CLV_TEST_POSTGRES=postgresql://..., or run `make engines`")
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        _lacks(f"needs psycopg, the extra `postgres` ({error})")
+    return url
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Spark session on this machine that leaves no file outside a temporary folder."""
+    try:
+        from pyspark.logger import PySparkLogger
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        _lacks(f"needs pyspark, the extra `spark` ({error})")
+    if _java() not in range(17, 24):
+        _lacks("needs Java 17 or 21 for Spark: put it on the path, or set JAVA_HOME")
+    folder = tmp_path_factory.mktemp("spark")
+    settings = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": "1g",
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.session.timeZone": HOSTILE_ZONE,
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+        session.sparkContext.setLogLevel("OFF")  # what goes wrong comes as an exception
+        PySparkLogger.getLogger("SQLQueryContextLogger").setLevel("CRITICAL")
+        yield session
+        session.stop()
+
+
+def _java() -> int:
+    """The version of the Java that Spark would take, 0 without any."""
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which(f"{home}/bin/java" if home else "java")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True).stderr if java else ""
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0
+
+
+@dataclass
+class Engine:
+    """Call it with an Arrow table to have it there as an Ibis table, nulls and types as they were."""
+
+    name: str
+    connection: Any
+    load: Callable[[Any, str, pa.Table], None]
+    names: list[str] = field(default_factory=list)
+
+    def __call__(self, table: pa.Table) -> ibis.Table:
+        name = ibis.util.gen_name("clv_test")
+        self.load(self.connection, name, table)
+        self.names.append(name)
+        return self.connection.table(name)
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres", "spark"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn, under a hostile session zone; `engine(arrow_table)` gives an Ibis table.
+
+    `engine.name` is its parameter, `engine.connection` the Ibis backend. What it loads goes with the module.
+    """
+    yield from {"duckdb": _duckdb, "postgres": _postgres, "spark": _spark}[request.param](request)
+
+
+def _duckdb(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    connection = ibis.duckdb.connect()
+    connection.raw_sql(f"SET TimeZone = '{HOSTILE_ZONE}'")
+    yield Engine("duckdb", connection, lambda to, name, table: to.create_table(name, table))
+    connection.disconnect()
+
+
+def _postgres(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    url, schema = request.getfixturevalue("postgres_url"), ibis.util.gen_name("clv_test")
+    connection = ibis.connect(url)
+    for statement in (
+        f"CREATE SCHEMA {schema}",
+        f"SET search_path = {schema}",
+        f"SET TimeZone = '{HOSTILE_ZONE}'",  # Ibis has set it to UTC
+    ):
+        connection.con.execute(statement)
+    yield Engine("postgres", connection, _copy)
+    connection.con.execute(f"DROP SCHEMA {schema} CASCADE")
+    connection.disconnect()
+
+
+def _copy(connection: Any, name: str, table: pa.Table) -> None:
+    """Ibis goes through pandas, where a missing text becomes 'nan'."""
+    connection.create_table(name, schema=ibis.Schema.from_pyarrow(table.schema))
+    with connection.con.cursor().copy(f"COPY {name} FROM STDIN") as copy:
+        for row in table.to_pylist():
+            copy.write_row(list(row.values()))
+
+
+def _spark(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    session = request.getfixturevalue("spark")
+    connection = ibis.pyspark.connect(session)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def load(to: Any, name: str, table: pa.Table) -> None:
+            """Ibis goes through pandas, where a missing text becomes 'nan'; Parquet keeps it."""
+            session.conf.set("spark.sql.session.timeZone", HOSTILE_ZONE)  # whoever connects sets it to UTC
+            path = f"{folder}/{name}.parquet"
+            pq.write_table(table, path, coerce_timestamps="us")
+            session.read.parquet(path).createOrReplaceTempView(name)
+
+        engine = Engine("spark", connection, load)
+        yield engine
+        for name in engine.names:
+            session.catalog.dropTempView(name)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from clv import datasets as datasets
     from clv.data.contract import Transactions as Transactions
     from clv.data.holdout import split as split
+    from clv.data.holdout import splits as splits
+    from clv.data.renewals import Renewals as Renewals
     from clv.data.rfm import RFM as RFM
     from clv.data.segments import RFMCuts as RFMCuts
     from clv.errors import ClvError as ClvError
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from clv.forecasting.economics import Economics as Economics
     from clv.models.bg_nbd import BGNBD as BGNBD
     from clv.models.gamma_gamma import GammaGamma as GammaGamma
+    from clv.models.histories import OpportunityHistory as OpportunityHistory
     from clv.models.histories import PurchaseHistory as PurchaseHistory
+    from clv.models.histories import RetentionHistory as RetentionHistory
     from clv.models.histories import SpendHistory as SpendHistory
     from clv.reporting.figures import show as show
 
@@ -46,10 +50,13 @@ _HOMES = {
     "Economics": "clv.forecasting.economics",
     "FitError": "clv.errors",
     "GammaGamma": "clv.models.gamma_gamma",
+    "OpportunityHistory": "clv.models.histories",
     "OutputError": "clv.errors",
     "PurchaseHistory": "clv.models.histories",
     "RFM": "clv.data.rfm",
     "RFMCuts": "clv.data.segments",
+    "Renewals": "clv.data.renewals",
+    "RetentionHistory": "clv.models.histories",
     "SpendHistory": "clv.models.histories",
     "Transactions": "clv.data.contract",
     "compare": "clv.evaluation.compare",
@@ -58,6 +65,7 @@ _HOMES = {
     "forecast": "clv.forecasting.customers",
     "show": "clv.reporting.figures",
     "split": "clv.data.holdout",
+    "splits": "clv.data.holdout",
     "study": "clv.evaluation.study",
 }
 __all__ = ["__version__", "datasets", *_HOMES]

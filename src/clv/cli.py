@@ -6,17 +6,21 @@ Exit status: 0 done, 1 unexpected, 2 usage or config, 3 data, 4 fit, 5 output, 6
 from __future__ import annotations
 
 import io
+import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import clv
 from clv.errors import ClvError
+
+if TYPE_CHECKING:
+    from clv.jobs.screen import Block
 
 app = typer.Typer(
     help="Customer lifetime value: from a transaction log to a budget report.",
@@ -27,6 +31,13 @@ app = typer.Typer(
 )
 _Config = Annotated[Path, typer.Argument(help="A TOML file; `clv init` writes one.")]
 _Strict = Annotated[bool, typer.Option("--strict", help="Exit with 6 when there are warnings.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+_List = Annotated[
+    Path | None,
+    typer.Option(
+        "--list", metavar="FILE.parquet", help="Write every row that a finding is about into a new file."
+    ),
+]
 
 
 class Demo(StrEnum):
@@ -49,17 +60,19 @@ def init(
 
 
 @app.command()
-def check(config: _Config, strict: _Strict = False) -> None:
+def check(config: _Config, strict: _Strict = False, as_json: _Json = False, rows_to: _List = None) -> None:
     """Check the config and the data, and say what would be kept."""
-    from clv.jobs.config import load
-    from clv.jobs.pipeline import checked
-    from clv.jobs.summary import check_lines
+    from clv.jobs import checking, summary
 
-    loaded = load(config)
-    _say(*check_lines(loaded.transactions()))
-    orders = checked(loaded)
-    _say("The data can be used.")
-    _end(strict, any(f.severity == "W" for f in orders.findings))
+    with _errors_as_json() if as_json else nullcontext(), _progress(quiet=as_json) as progress:
+        progress("Checking the log")
+        checked = checking.check_file(config, rows_to)
+    if as_json:
+        _say(json.dumps(checking.as_json(checked), indent=2, default=str))
+    else:
+        _show(summary.check_blocks(checked))
+    error = checked.error()
+    _end(strict, bool(checked.warned), error.exit_status if error else 0)
 
 
 @app.command()
@@ -67,20 +80,21 @@ def run(config: _Config, strict: _Strict = False) -> None:
     """Run the whole path and write a report."""
     from clv.jobs.config import load
     from clv.jobs.pipeline import run as run_job
-    from clv.jobs.summary import lines
+    from clv.jobs.summary import run_blocks
 
     loaded = load(config)
     with _progress() as progress:
         done = run_job(loaded, progress)
-    _say(*lines(done.study), "", f"Report: {done.folder / 'report.html'} ({done.manifest['seconds']} s)")
+    _show(run_blocks(done.study))
+    _say("", f"Report: {done.folder / 'report.html'} ({done.manifest['seconds']} s)")
     _end(strict, any(f.severity == "W" for f in done.study.orders.findings))
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """A live display on a terminal, a plain line a step elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda step: typer.echo(f"{step} …", err=True)
+def _progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A live display on a terminal, a plain line a step elsewhere; nothing for programs."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda step: None if quiet else typer.echo(f"{step} …", err=True)
         return
     from rich.console import Console
 
@@ -94,13 +108,33 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield show
 
 
+@contextmanager
+def _errors_as_json() -> Iterator[None]:
+    """Tell a program what it can read, with the exit status that people get."""
+    try:
+        yield
+    except ClvError as error:
+        told = [dict(zip(("code", "message"), m.split(" ", 1), strict=True)) for m in error.messages]
+        _say(json.dumps({"schema": 1, "ok": False, "errors": told}, indent=2))
+        raise typer.Exit(error.exit_status) from None
+
+
+def _show(blocks: Sequence[Block]) -> None:
+    from clv.jobs import screen
+
+    if sys.stdout.isatty():
+        screen.show(blocks)
+    else:
+        _say(*screen.plain(blocks))
+
+
 def _say(*lines: str) -> None:
     for line in lines:
         typer.echo(line)
 
 
-def _end(strict: bool, warned: bool) -> None:
-    raise typer.Exit(6 if strict and warned else 0)
+def _end(strict: bool, warned: bool, status: int = 0) -> None:
+    raise typer.Exit(status or (6 if strict and warned else 0))
 
 
 def _version(wanted: bool) -> None:
@@ -126,6 +160,8 @@ def main() -> None:
     try:
         app()
     except ClvError as error:
+        from clv.jobs.screen import printable
+
         for message in error.messages:
-            typer.echo(message, err=True)
+            typer.echo(printable(message), err=True)
         sys.exit(error.exit_status)

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.cleaning import LARGEST, half_even
 from clv.data.contract import Transactions
-from clv.data.engines import ROW, open_table
+from clv.data.engines import ROW
+from clv.data.minor_units import LARGEST, half_even
+from clv.data.sources import open_source
 
 
 def test_create_drop_overwrite_and_cache() -> None:
@@ -34,16 +35,16 @@ def test_create_drop_overwrite_and_cache() -> None:
 
 def test_rows_are_numbered_in_the_order_of_the_source() -> None:
     frame = pd.DataFrame({"a": np.random.default_rng(1).permutation(200_000)})
-    table = open_table(frame, None).to_pyarrow().to_pandas()
+    table = open_source(frame).table.to_pyarrow().to_pandas()
     assert table.sort_values(ROW)["a"].tolist() == frame["a"].tolist()
     assert table[ROW].tolist() == list(range(1, 200_001))
 
 
 def test_a_second_source_shares_the_connection() -> None:
-    one = open_table(pd.DataFrame({"a": [1]}), None)
-    two = open_table(pd.DataFrame({"a": [1]}), None, beside=one)
-    assert one.join(two, "a").count().to_pyarrow().as_py() == 1
-    assert open_table(pd.DataFrame({"a": [1]}), "Europe/Prague").get_backend() is not one.get_backend()
+    one = open_source(pd.DataFrame({"a": [1]}))
+    two = open_source(pd.DataFrame({"a": [1]}), beside=one)
+    assert one.table.join(two.table, "a").count().to_pyarrow().as_py() == 1
+    assert open_source(pd.DataFrame({"a": [1]})).table.get_backend() is not one.table.get_backend()
 
 
 def rounded(values: list[float]) -> list[int]:
@@ -66,7 +67,7 @@ def test_half_even_as_decimal_rounds() -> None:
 def minor(amounts: list[Any], currency: str) -> list[int]:
     frame = pd.DataFrame({"customer_id": "C1", "date": "2026-01-01", "amount": amounts})
     read = Transactions(frame, currency=currency, duplicates="keep")
-    column: list[int] = read._typed.order_by("row").minor.to_pyarrow().to_pylist()
+    column: list[int] = read.typed.order_by("row").minor.to_pyarrow().to_pylist()
     return column
 
 
@@ -97,4 +98,4 @@ def test_money_of_a_currency(currency: str, text: str, value: float) -> None:
 def test_sums_are_exact_where_floats_drift() -> None:
     frame = pd.DataFrame({"customer_id": "C1", "date": "2026-01-01", "amount": [0.1] * 100_000 + [1e11]})
     read = Transactions(frame, duplicates="keep")
-    assert read.orders.net.sum().to_pyarrow().as_py() == 100_000 * 10 + 10**13
+    assert read.days().spent.sum().to_pyarrow().as_py() == 100_000 * 10 + 10**13

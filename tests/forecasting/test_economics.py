@@ -18,9 +18,16 @@ from clv.forecasting.economics import Economics
         ("C002", {"margin": math.nan}, "got nan"),
         ("C003", {"discount": -0.01}, "got -0.01"),
         ("C003", {"discount": 10}, "Did you mean 0.1?"),
-        ("C003", {"discount": math.inf}, "got inf"),
+        ("C003", {"discount": 2}, "Did you mean 0.02?"),
+        ("C003", {"discount": 100}, "Did you mean 1?"),
+        ("C003", {"discount": math.nan}, "got nan"),
+        ("C009", {"discount": 1.2}, "got 1.2. Write 0.012 for 1.2 %, or 0.12 for 12 %."),
+        ("C009", {"discount": 1.999}, "got 1.999"),
+        ("C009", {"discount": 100.5}, "got 100.5"),
+        ("C009", {"discount": math.inf}, "got inf"),
         ("C004", {"churn": 0}, "got 0"),
         ("C004", {"churn": 1.2}, "got 1.2"),
+        ("C004", {"churn": 20}, "Did you mean 0.2?"),
         ("C004", {"churn": math.nan}, "got nan"),
         ("C004", {"churn": "often"}, "'often'"),
         ("C004", {"churn": "inactive"}, "'inactive'"),
@@ -29,7 +36,11 @@ from clv.forecasting.economics import Economics
         ("C006", {"horizon": "12"}, "'12'"),
         ("C006", {"horizon": "0m"}, "'0m'"),
         ("C006", {"horizon": "lifetime"}, "lifetime"),
+        ("C006", {"horizon": 12}, "got 12"),
+        ("C006", {"horizon": None}, "got None"),
         ("C008", {"horizon": "9000y"}, "9999"),
+        ("C010", {"horizon": ["3m", "12m"]}, "horizon must be one length; got ['3m', '12m']"),
+        ("C010", {"horizon": ("12m",)}, "got ['12m']"),
         ("P002", {"cac": -1.0}, "-1.0"),
         ("P002", {"cac": math.nan}, "nan"),
         ("P002", {"cac": {"A": 3.0, "B": -2.0}}, "-2.0"),
@@ -63,3 +74,20 @@ def test_churn_rules_say_what_they_count() -> None:
     assert Economics(0.3, churn=0.4).churn_rule().share == 0.4
     assert "180 days" in inactive.sentence
     assert "90 days" in period.sentence
+
+
+def test_a_cost_of_a_segment_that_does_not_exist_is_named_with_the_nearest() -> None:
+    economics = Economics(0.3, cac={"Köln": 3.0, "Koln": 1.0, "zzz": 2.0})
+    with pytest.raises(ConfigError) as caught:
+        economics.check_segments({"Köln", "Brno"})
+    assert caught.value.messages == (
+        "P001 cac names a segment that no customer is in; got 'Koln'. Did you mean 'Köln'?",
+        "P001 cac names a segment that no customer is in; got 'zzz'. Name its column in segments.",
+    )
+
+
+@pytest.mark.parametrize("cac", [None, 0.0, 12.5, {}, {"Köln": 3.0}])
+def test_costs_of_segments_that_exist_pass(cac: Any) -> None:
+    economics = Economics(0.3, cac=cac)
+    economics.check_segments({"Köln"})
+    assert economics.cac == cac

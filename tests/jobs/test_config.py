@@ -1,11 +1,15 @@
 """Configs that cannot be meant are refused with the key's path, all problems at once."""
 
+import dataclasses
 import datetime as dt
+import glob
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from clv.data.contract import Transactions
 from clv.datasets import example_path
 from clv.errors import ConfigError
 from clv.jobs.config import Config, load
@@ -37,6 +41,12 @@ def test_a_plain_config_has_the_defaults_of_the_contract(tmp_path: Path) -> None
     orders, economics = config.transactions(), config.assumptions()
     assert (orders.customer, orders.date, orders.amount) == ("customer_id", "date", "amount")
     assert (orders.refunds, orders.duplicates, orders.zero_orders) == (None, None, "drop")
+    assert (orders.currency, orders.guest_ids, orders.engine, orders.line_items) == (
+        None,
+        None,
+        "duckdb",
+        False,
+    )
     assert (economics.discount, economics.horizon, economics.churn) == (0.10, "12m", "inactive:180d")
     assert economics.cac is None
     assert config.holdout is None
@@ -84,7 +94,8 @@ def test_an_unknown_key_is_named_with_the_nearest(
 def test_an_unknown_key_that_is_like_none_lists_those_there_are(tmp_path: Path) -> None:
     said = refused(tmp_path, PLAIN + "[policies]\nzzz = 1\n")
     assert said == [
-        "C001 unknown key 'policies.zzz'. Known keys here: refunds, duplicates, zero_orders, missing_amount."
+        "C001 unknown key 'policies.zzz'. Known keys here: refunds, duplicates, line_items, zero_orders, "
+        "missing_amount."
     ]
 
 
@@ -111,9 +122,13 @@ def test_a_report_without_a_name_is_called_as_its_config(tmp_path: Path, report:
     assert read(tmp_path, PLAIN).report.name == "Shop"
 
 
-def test_a_key_in_the_wrong_section_is_told_where_it_belongs(tmp_path: Path) -> None:
-    said = refused(tmp_path, PLAIN.replace("[economics]", "margin = 0.3\n[economics]"))
-    assert said == ["C001 unknown key 'input.margin'. It belongs in [economics]."]
+@pytest.mark.parametrize(
+    ("line", "home"),
+    [("margin = 0.3", "economics"), ("line_items = true", "policies"), ('type = "kind"', "columns")],
+)
+def test_a_key_in_the_wrong_section_is_told_where_it_belongs(tmp_path: Path, line: str, home: str) -> None:
+    said = refused(tmp_path, PLAIN.replace("[economics]", f"{line}\n[economics]"))
+    assert said == [f"C001 unknown key 'input.{line.split()[0]}'. It belongs in [{home}]."]
 
 
 def test_the_folder_of_a_config_cannot_be_set_in_it(tmp_path: Path) -> None:
@@ -123,22 +138,117 @@ def test_the_folder_of_a_config_cannot_be_set_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "key"),
+    ("section", "line", "said"),
     [
-        ("margin = 0.4", 'margin = "much"', "economics.margin"),
-        ('path = "log.csv"', "path = 3", "input.path"),
-        ('path = "log.csv"', 'path = "a"\nas_of = "soon"', "input.as_of"),
-        ('path = "log.csv"', 'path = "a"\nguest_ids = "guest"', "input.guest_ids"),
-        ("[report]", '[policies]\nrefunds = "net"\n[report]', "policies.refunds"),
-        ("[report]", '[holdout]\ncut = "June"\n[report]', "holdout.cut"),
-        ("[report]", 'report = "Shop"\n[other]', "report"),
+        ("economics", 'margin = "much"', "'economics.margin' must be a number; got 'much'."),
+        ("economics", "margin = true", "'economics.margin' must be a number; got True."),
+        ("economics", 'margin = "0.4"', "'economics.margin' must be a number; got '0.4'."),
+        ("economics", "churn = true", "'economics.churn' must be text in quotes or a number; got True."),
+        ("economics", 'cac = "x"', "'economics.cac' must be a number or a table; got 'x'."),
+        ("economics", "cac = {A = 1.0, B = 'x'}", "'economics.cac.B' must be a number; got 'x'."),
+        (
+            "economics",
+            "allow_extrapolation = 1",
+            "'economics.allow_extrapolation' must be true or false; got 1.",
+        ),
+        ("input", "path = 3", "'input.path' must be text in quotes; got 3."),
+        ("input", 'as_of = "soon"', "'input.as_of' must be a date such as \"2026-09-30\"; got 'soon'."),
+        ("input", "as_of = 20251231", "'input.as_of' must be a date such as \"2026-09-30\"; got 20251231."),
+        ("input", "as_of = 0", "'input.as_of' must be a date such as \"2026-09-30\"; got 0."),
+        ("input", 'guest_ids = "guest"', "'input.guest_ids' must be a list; got 'guest'."),
+        ("input", "guest_ids = ['a', 1]", "'input.guest_ids.1' must be text in quotes; got 1."),
+        ("input", "erased = 5", "'input.erased' must be a list or text in quotes; got 5."),
+        ("input", "erased = ['a', 5]", "'input.erased.1' must be text in quotes; got 5."),
+        (
+            "input",
+            "engine = 'duck'",
+            "'input.engine' must be 'duckdb' or 'spark'; got 'duck'. Did you mean 'duckdb'?",
+        ),
+        ("input", "time_unit = 'h'", "'input.time_unit' must be 's', 'ms' or 'us'; got 'h'."),
+        ("input", "decimal = ';'", "'input.decimal' must be '.' or ','; got ';'."),
+        (
+            "input",
+            "currency = 'EURO'",
+            "'input.currency' must be an ISO 4217 code such as \"EUR\"; got 'EURO'.",
+        ),
+        (
+            "input",
+            "timezone = 'Mars'",
+            "'input.timezone' must be a name such as 'Europe/Prague'; got 'Mars'.",
+        ),
+        (
+            "input",
+            "fx = 'fx.csv'",
+            "'input.fx' needs the currency of the results. Set currency = \"EUR\" or another.",
+        ),
+        ("policies", "refunds = 'as_boked'", "Did you mean 'as_booked'?"),
+        ("policies", "line_items = 'yes'", "'policies.line_items' must be true or false; got 'yes'."),
+        ("segments", "columns = 'a'", "'segments.columns' must be a list; got 'a'."),
+        ("segments", "columns = ['T']", "'T' is a column of the RFM or forecast table; rename this segment."),
+        ("holdout", "cut = 'June'", "'holdout.cut' must be a date such as \"2026-09-30\"; got 'June'."),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
-    said = refused(tmp_path, PLAIN.replace(old, new))
-    assert any(
-        message.startswith(("C001 " + repr(key), f"C001 unknown key 'economics.{key}'")) for message in said
-    ), said
+def test_a_value_that_cannot_be_meant_is_named_with_its_key(
+    tmp_path: Path, section: str, line: str, said: str
+) -> None:
+    text, key = PLAIN, line.split(" ", 1)[0]
+    for old in ('path = "log.csv"', "margin = 0.4"):
+        text = text.replace(old, "") if old.startswith(f"{key} ") else text
+    if f"[{section}]" not in text:
+        text += f"[{section}]\n"
+    told = refused(tmp_path, text.replace(f"[{section}]", f"[{section}]\n{line}"))
+    assert len(told) == 1
+    assert told[0].startswith("C001 ")
+    assert told[0].endswith(said)
+
+
+def test_a_section_that_is_a_value_is_named(tmp_path: Path) -> None:
+    text = 'report = "Shop"\n' + PLAIN.replace('[report]\nname = "Shop"\n', "")
+    assert refused(tmp_path, text) == ["C001 'report' must be a section of keys; got 'Shop'."]
+
+
+def test_two_ways_to_read_dates_exclude_each_other(tmp_path: Path) -> None:
+    text = PLAIN.replace("[economics]", 'date_format = "%d.%m.%Y"\ntime_unit = "s"\n[economics]')
+    assert refused(tmp_path, text) == [
+        "C001 'input.date_format' and time_unit exclude each other. Set the one that fits the column."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "margin = 40",
+            "C002 'economics.margin' must be a share above 0 and at most 1; got 40. Did you mean 0.4?",
+        ),
+        (
+            "discount = 15",
+            "C003 'economics.discount' must be an annual rate from 0 to 1; got 15. Did you mean 0.15?",
+        ),
+        ("discount = 1.5", "C009 'economics.discount' must not be above 1, that is 100 % a year; got 1.5. "),
+        ("churn = 0", "C004 'economics.churn' must be an annual share above 0 and at most 1; got 0."),
+        ('churn = "monthly:30d"', "C004 'economics.churn' must be \"inactive:180d\", "),
+        ("horizon = 12", "C006 'economics.horizon' must be a number with a unit; got 12. "),
+        ('horizon = "12"', "C006 'economics.horizon' must be a number with a unit; got '12'. "),
+        ('horizon = "lifetime"', "C006 'economics.horizon' must end; "),
+        ('horizon = ["3m", "12m"]', "C010 'economics.horizon' must be one length; got ['3m', '12m']. "),
+        ("cac = -1", "P002 'economics.cac' must be 0 or more; got -1"),
+    ],
+)
+def test_an_assumption_that_cannot_be_meant_has_its_code_and_key(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    text = PLAIN.replace("margin = 0.4", line if line.startswith("margin") else f"margin = 0.4\n{line}")
+    told = refused(tmp_path, text)
+    assert len(told) == 1
+    assert told[0].startswith(message)
+
+
+@pytest.mark.parametrize("value", ['"ninety"', "90", '"lifetime of all"'])
+def test_a_gap_needs_a_length(tmp_path: Path, value: str) -> None:
+    told = refused(tmp_path, PLAIN.replace("[economics]", f"allow_gap = {value}\n[economics]"))
+    assert len(told) == 1
+    assert told[0].startswith("C006 'input.allow_gap' must be a length such as \"90d\"; got ")
 
 
 def test_all_problems_come_together(tmp_path: Path) -> None:
@@ -192,3 +302,192 @@ def test_a_cac_by_segment_and_a_date_with_quotes(tmp_path: Path, job: Callable[.
     config = read(tmp_path, text + '[economics.cac]\n"Suche & Köln" = 24\n')
     assert config.assumptions().cac == {"Suche & Köln": 24.0}
     assert config.input.as_of == dt.date(2025, 12, 31)
+
+
+EVERY_OPTION = """
+[input]
+path = "log.csv"
+customers = "c.csv"
+identities = "same.csv"
+erased = "gone.csv"
+fx = "fx.parquet"
+as_of = 2025-12-31
+timezone = "Europe/Prague"
+date_format = "%d/%m/%Y"
+currency = "CZK"
+decimal = ","
+amount_unit = "minor"
+guest_ids = []
+hash_ids = "${CLV_TEST_SALT}"
+allow_gap = "90d"
+[columns]
+customer = "who"
+date = "when"
+amount = "much"
+order_id = "number"
+refund_of = "undoes"
+type = "kind"
+currency = "code"
+[policies]
+refunds = "as_booked"
+duplicates = "drop"
+line_items = true
+zero_orders = "count"
+missing_amount = "drop"
+[segments]
+columns = ["channel"]
+[economics]
+margin = 0.4
+allow_extrapolation = true
+"""
+
+
+def test_every_option_of_the_log_has_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLV_TEST_SALT", "pepper")
+    config = read(tmp_path, EVERY_OPTION)
+    orders = config.transactions()
+    given = {
+        "source": tmp_path / "log.csv",
+        "customers": tmp_path / "c.csv",
+        "identities": tmp_path / "same.csv",
+        "erased": tmp_path / "gone.csv",
+        "fx": tmp_path / "fx.parquet",
+        "as_of": dt.date(2025, 12, 31),
+        "timezone": "Europe/Prague",
+        "date_format": "%d/%m/%Y",
+        "currency": "CZK",
+        "decimal": ",",
+        "amount_unit": "minor",
+        "guest_ids": (),
+        "hash_ids": "pepper",
+        "allow_gap": "90d",
+        "customer": "who",
+        "date": "when",
+        "amount": "much",
+        "order_id": "number",
+        "refund_of": "undoes",
+        "type": "kind",
+        "currency_column": "code",
+        "refunds": "as_booked",
+        "duplicates": "drop",
+        "line_items": True,
+        "zero_orders": "count",
+        "missing_amount": "drop",
+        "segments": ("channel",),
+        # Not beside the others: a table of a database, Spark, and numbers for dates.
+        "table": None,
+        "engine": "duckdb",
+        "time_unit": None,
+    }
+    assert given.keys() == {field.name for field in dataclasses.fields(Transactions)}
+    assert {name: getattr(orders, name) for name in given} == given
+    other = EVERY_OPTION.replace(
+        'date_format = "%d/%m/%Y"', 'time_unit = "ms"\ntable = "t"\nengine = "spark"'
+    )
+    orders = read(tmp_path, other).transactions()
+    assert (orders.time_unit, orders.table, orders.engine) == ("ms", "t", "spark")
+
+
+def test_the_salt_is_nowhere_but_in_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLV_TEST_SALT", "pepper")
+    config = read(tmp_path, EVERY_OPTION)
+    assert config.written()["input"]["hash_ids"] == "${CLV_TEST_SALT}"
+    for shown in (repr(config), repr(config.transactions()), json.dumps(config.written())):
+        assert "pepper" not in shown
+
+
+@pytest.mark.parametrize(
+    "given", ['"pepper"', '"${CLV_TEST_SALT}x"', '"$CLV_TEST_SALT"', '""', "5501", "true"]
+)
+def test_a_salt_in_the_file_is_refused_and_not_repeated(tmp_path: Path, given: str) -> None:
+    told = refused(tmp_path, PLAIN.replace("[economics]", f"hash_ids = {given}\n[economics]"))
+    assert told == [
+        "C001 'input.hash_ids' must name a variable of the environment, as \"${CLV_SALT}\"; a salt in a "
+        "file is no secret."
+    ]
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("key", ["path", "fx", "erased", "hash_ids"])
+def test_a_variable_that_is_not_set_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str | None
+) -> None:
+    monkeypatch.delenv("CLV_TEST_ODD", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CLV_TEST_ODD", value)
+    text = PLAIN.replace('path = "log.csv"', 'path = "log.csv"\ncurrency = "EUR"')
+    line = f'{key} = "${{CLV_TEST_ODD}}"'
+    text = text.replace('path = "log.csv"', line if key == "path" else f'path = "log.csv"\n{line}')
+    told = refused(tmp_path, text)
+    assert told == [
+        f"C001 'input.{key}' names the environment variable CLV_TEST_ODD, which is not set. Set it, and run "
+        "again."
+    ]
+
+
+@pytest.mark.parametrize("key", ["path", "customers", "identities", "erased"])
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:hunter2@db/shop", "postgresql://db/shop?password=hunter2"]
+)
+def test_a_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path, key: str, address: str) -> None:
+    line = f'{key} = "{address}"'
+    text = PLAIN.replace('path = "log.csv"', line if key == "path" else f'path = "log.csv"\n{line}')
+    told = refused(tmp_path, text)
+    assert len(told) == 1
+    assert told[0].startswith(f"C001 'input.{key}' must not hold a password")
+    assert "hunter2" not in told[0]
+
+
+def test_addresses_and_patterns_are_no_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLV_TEST_URL", "postgresql://me:hunter2@db/shop")
+    monkeypatch.setenv("CLV_TEST_WORD", "shop")
+    monkeypatch.setenv("CLV_TEST_ROOT", "/data")
+    folder = tmp_path / "a [1] folder"
+    folder.mkdir()
+    (folder / "log [2].csv").write_text("", encoding="utf-8")
+    (folder / "shop.toml").write_text(PLAIN, encoding="utf-8")
+    config = load(folder / "shop.toml")
+    found = {
+        "log.csv": folder / "log.csv",
+        "log [2].csv": folder / "log [2].csv",
+        "/elsewhere/log.csv": Path("/elsewhere/log.csv"),
+        "orders": folder / "orders",
+        "orders/*.parquet": f"{glob.escape(str(folder))}/orders/*.parquet",
+        "../x/**/o?.csv": f"{tmp_path}/x/**/o?.csv",
+        "*.csv": f"{glob.escape(str(folder))}/*.csv",
+        "/data/*.csv": "/data/*.csv",
+        "postgresql://db/shop": "postgresql://db/shop",
+        "s3://bucket/orders/*.parquet": "s3://bucket/orders/*.parquet",
+        "${CLV_TEST_URL}": "${CLV_TEST_URL}",
+        "${CLV_TEST_ROOT}/log.csv": "${CLV_TEST_ROOT}/log.csv",
+        "${CLV_TEST_WORD}/log.csv": folder / "${CLV_TEST_WORD}" / "log.csv",
+        "logs/${CLV_TEST_WORD}.csv": folder / "logs" / "${CLV_TEST_WORD}.csv",
+    }
+    assert {text: config.place(text) for text in found} == found
+
+
+def test_a_pattern_in_a_folder_with_brackets_finds_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "a [1] folder"
+    folder.mkdir()
+    text = PLAIN.replace('"log.csv"', '"log*.csv"').replace("[economics]", "as_of = 2025-01-09\n[economics]")
+    (folder / "shop.toml").write_text(text, encoding="utf-8")
+    for i in (1, 2):
+        row = f"customer_id,date,amount\nC{i},2025-01-0{i},5\n"
+        (folder / f"log{i}.csv").write_text(row, encoding="utf-8")
+    table = load(folder / "shop.toml").transactions().rfm().to_pandas()
+    assert list(table["customer_id"]) == ["C1", "C2"]
+
+
+def test_ids_of_the_forgotten_are_not_in_the_manifest(tmp_path: Path) -> None:
+    config = read(tmp_path, PLAIN.replace("[economics]", 'erased = ["C-17", "C-18"]\n[economics]'))
+    assert config.transactions().erased == ["C-17", "C-18"]
+    assert config.written()["input"]["erased"] == "2 ids"
+    assert "C-17" not in json.dumps(config.written())
+    assert "erased" not in config.inputs()
+
+
+def test_a_file_of_the_forgotten_is_an_input(tmp_path: Path) -> None:
+    config = read(tmp_path, PLAIN.replace("[economics]", 'erased = "gone.csv"\n[economics]'))
+    assert config.inputs() == {"path": "log.csv", "erased": "gone.csv"}
+    assert config.written()["input"]["erased"] == "gone.csv"
+    assert config.transactions().erased == tmp_path / "gone.csv"

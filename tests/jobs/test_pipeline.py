@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import xlsxwriter.exceptions
 
+from clv.data.contract import Transactions
 from clv.errors import ConfigError, DataError, OutputError
 from clv.evaluation.study import Study
 from clv.jobs.config import load
@@ -28,6 +29,7 @@ FILES = {
         "forecast.parquet",
         "forecast.csv",
         "rfm.parquet",
+        "checks.parquet",
         "model.json",
         "run.json",
     )
@@ -87,6 +89,9 @@ def test_the_manifest_fits_the_files(done: Run) -> None:
     assert saved["inputs"] == [{"path": "log.csv", "sha256": hashlib.sha256(log.read_bytes()).hexdigest()}]
     assert saved["name"] == "Můj <obchod> 🎁"
     assert saved["config"]["economics"]["margin"] == 0.4
+    assert saved["history"]["currency"] == "USD"
+    dates = pd.read_csv(log)["date"].str[:7].value_counts()
+    assert {month: kept["rows"] for month, kept in saved["history"]["months"].items()} == dates.to_dict()
     assert saved["versions"]["clv"]
 
 
@@ -132,7 +137,7 @@ def test_a_second_run_leaves_the_first_alone(done: Run) -> None:
     assert again.folder != done.folder
     assert listing(done.folder) == before
     assert (done.folder.parent / "latest").read_text(encoding="utf-8").strip() == again.folder.name
-    same = ("forecast.csv", "rfm.parquet", "model.json")
+    same = ("forecast.csv", "rfm.parquet", "checks.parquet", "model.json")
     for name in same[1:]:
         assert listing(again.folder)[name] == before[name], name
     old, new = (pd.read_csv(r.folder / "forecast.csv").drop(columns="run_id") for r in (done, again))
@@ -143,7 +148,7 @@ def test_a_second_run_leaves_the_first_alone(done: Run) -> None:
     ("column", "row", "value", "code", "said"),
     [
         ("amount", 4, "-5", "D019", "row 5"),
-        ("date", 7, "31/31/2025", "D009", "row 8"),
+        ("date", 7, "2025-13-31", "D009", "row 8"),
         ("amount", 2, "ten", "D016", "row 3"),
         ("amount", 3, "", "D018", "row 4"),
         ("date", 0, "20240105", "D007", "row 1"),
@@ -301,13 +306,6 @@ def test_an_infinite_equity_is_null_in_the_manifest(
     assert saved["headline"]["clv"] > 0
 
 
-def many(customers: int, repeaters: int) -> pd.DataFrame:
-    """A log of so many customers, of whom the first so many came back."""
-    rows = [(f"C{i:04d}", f"2025-0{1 + i % 9}-{1 + i % 27:02d}", 10.0) for i in range(customers)]
-    rows += [(f"C{i:04d}", f"2025-1{i % 3}-15", 20.0) for i in range(repeaters)]
-    return pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
-
-
 @pytest.mark.parametrize(
     ("customers", "repeaters", "codes"),
     [(200, 20, []), (199, 20, ["D031"]), (200, 19, ["D032"]), (199, 19, ["D031", "D032"])],
@@ -321,9 +319,12 @@ def test_a_base_too_small_to_model_is_refused_before_anything_is_fitted(
     codes: list[str],
 ) -> None:
     text = config_text.replace('[segments]\ncolumns = ["channel"]\n', "")
-    config = load(job(many(customers, repeaters), text.replace("[holdout]\ncut = 2025-06-30\n", "")))
+    rows = [(f"C{i:04d}", f"2025-0{1 + i % 9}-{1 + i % 27:02d}", 10.0) for i in range(customers)]
+    rows += [(f"C{i:04d}", f"2025-1{i % 3}-15", 20.0) for i in range(repeaters)]
+    log = pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
+    config = load(job(log, text.replace("[holdout]\ncut = 2025-06-30\n", "horizon = '6m'\n")))
     if not codes:
-        assert checked(config).rfm().table.count().to_pyarrow().as_py() == customers
+        assert len(checked(config).rfm()) == customers
         return
     monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
     for call in (checked, run):
@@ -371,3 +372,94 @@ def test_segments_of_the_customers_table_alone_are_not_held_out(
     assert "Forecast and actual of the hold-out, by channel at the cut" in titles
     assert "Forecast and actual of the hold-out, by tier at the cut" not in titles
     assert len(made.manifest["inputs"]) == 2
+
+
+def test_a_cost_of_an_unknown_segment_is_refused_before_anything_is_fitted(
+    job: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, config_text: str
+) -> None:
+    text = config_text.replace("[holdout]", '[economics.cac]\n"Suche & Koln" = 10\n[holdout]')
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
+    with pytest.raises(ConfigError, match=r"P001 .*Did you mean 'Suche & Köln'\?"):
+        run(load(job(config=text)))
+
+
+def test_a_run_keeps_what_was_found_and_every_row_of_it(
+    job: Callable[..., Path], small_log: pd.DataFrame, config_text: str
+) -> None:
+    log = small_log.copy()
+    log.loc[[3, 8, 13], "customer_id"] = None
+    config = load(job(log, config_text.replace("[holdout]\ncut = 2025-06-30\n", 'horizon = "4y"\n')))
+    made = run(config)
+    assert [f["code"] for f in made.manifest["findings"]] == ["D003", "D034", "D042"]
+    rows = pd.read_parquet(made.folder / "checks.parquet")
+    assert list(rows["code"]) == ["D003", "D003", "D003", "D034", "D042"]
+    assert list(rows["row"][:3]) == [4, 9, 14]
+    page = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert "of it is extrapolated" in page
+    # The next run sees that a row of a month that was over has gone.
+    log.drop(index=13).to_csv(config.base / "log.csv", index=False)
+    month = log.loc[13, "date"][:7]
+    again = run(config)
+    told = [f["message"] for f in again.manifest["findings"] if f["code"] == "D043"]
+    assert len(told) == 1
+    assert made.manifest["run_id"] in told[0]
+    assert f"1 month changed, {month} (−1 rows, −{log.loc[13, 'amount']:.2f})" in told[0]
+    assert told[0] in (again.folder / "report.html").read_text(encoding="utf-8").replace("&#39;", "'")
+    assert "D043" in set(pd.read_parquet(again.folder / "checks.parquet")["code"])
+
+
+@pytest.mark.parametrize("kind", ["folder", "pattern"])
+def test_the_hash_of_many_files_is_that_of_their_hashes(
+    job: Callable[..., Path],
+    small_study: Study,
+    small_log: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    config = job()
+    folder = config.parent / "parts"
+    (folder / "inner").mkdir(parents=True)
+    cut = len(small_log) // 2
+    parts = {"b.parquet": small_log[:cut], "inner/a.parquet": small_log[cut:]}
+    for name, part in parts.items():
+        part.to_parquet(folder / name, index=False)
+    (folder / "_SUCCESS").write_text("", encoding="utf-8")
+    written = "parts" if kind == "folder" else "parts/**/*.parquet"
+    config.write_text(config.read_text(encoding="utf-8").replace("log.csv", written), encoding="utf-8")
+    made = run(load(config))
+    lines = sorted(hashlib.sha256((folder / name).read_bytes()).hexdigest() + "\n" for name in parts)
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert made.manifest["inputs"] == [{"path": written, "sha256": digest}]
+    page = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert f"<dt>SHA-256</dt><dd>{digest[:16]}</dd>" in page
+
+
+def test_a_database_is_named_by_its_table_and_without_its_address(
+    job: Callable[..., Path], small_study: Study, small_orders: Transactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr("clv.jobs.pipeline.checked", lambda _: small_orders)
+    monkeypatch.setenv("CLV_TEST_URL", "postgresql://me:hunter2@db/shop")
+    text = '[input]\npath = "${CLV_TEST_URL}"\ntable = "orders"\n[economics]\nmargin = 0.4\n'
+    made = run(load(job(config=text)))
+    assert made.manifest["inputs"] == [{"path": "${CLV_TEST_URL}", "sha256": None}]
+    page = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert "<dt>Input</dt><dd>${CLV_TEST_URL}, table orders</dd>" in page
+    for path in made.folder.iterdir():
+        assert b"hunter2" not in path.read_bytes(), path.name
+
+
+def test_a_file_under_a_variable_is_hashed(
+    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    config = job()
+    monkeypatch.setenv("CLV_TEST_ROOT", str(config.parent))
+    config.write_text(
+        config.read_text(encoding="utf-8").replace("log.csv", "${CLV_TEST_ROOT}/log.csv"), encoding="utf-8"
+    )
+    made = run(load(config))
+    digest = hashlib.sha256((config.parent / "log.csv").read_bytes()).hexdigest()
+    assert made.manifest["inputs"] == [{"path": "${CLV_TEST_ROOT}/log.csv", "sha256": digest}]
+    assert str(config.parent) not in (made.folder / "run.json").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.data.engines import fetch
 from clv.units import DAYS_PER_YEAR
 
 if TYPE_CHECKING:
@@ -24,17 +25,19 @@ def spend_by_age(orders: Transactions, rfm: RFM) -> pd.DataFrame:
     Each month's increment is the mean over customers old enough to have lived through all of it, so
     that younger cohorts do not drag the curve down. Columns: months, customers, revenue.
     """
+    import ibis
     import pandas as pd
 
-    days = orders.orders.group_by("customer", "day").aggregate(spent=orders.orders.net.sum())
-    starts = rfm.table.select("customer_id", "T")
-    joined = days.inner_join(starts, days.customer == starts.customer_id)
-    age = joined.day - (orders.as_of_day - joined["T"])
-    month = (age / _MONTH).ceil().cast("int32")
-    lived = joined.mutate(month=month).filter(lambda t: t["T"] >= t.month * _MONTH)
-    spent = lived.group_by("month").aggregate(spent=lived.spent.sum()).order_by("month").execute()
+    days = orders.days()
+    first = days.day.min().over(ibis.window(group_by=days.customer))
+    lived = days.mutate(month=((days.day - first) / _MONTH).ceil().cast("int32"), T=orders.as_of_day - first)
+    lived = lived.filter(lived["T"] >= lived.month * _MONTH)
+    spent = fetch(
+        lived.group_by("month").aggregate(spent=lived.spent.sum().cast("int64")).order_by("month")
+    ).to_pandas()
+    starts = rfm.table.select("T")
     reached = (starts["T"] / _MONTH).floor().cast("int32")
-    alive = starts.group_by(reached=reached).aggregate(n=starts.count()).execute()
+    alive = fetch(starts.group_by(reached=reached).aggregate(n=starts.count())).to_pandas()
     longest = int(alive["reached"].max())
     by_reached = np.bincount(alive["reached"], alive["n"], minlength=longest + 1)
     customers = by_reached[::-1].cumsum()[::-1]

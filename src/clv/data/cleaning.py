@@ -1,21 +1,33 @@
-"""Raw rows → typed rows with a reason each: 'used', or why a row is left out. All of it Ibis expressions.
+"""Raw rows → typed rows with a reason each: 'used', or why a row is left out. Lazy Ibis expressions.
 
-A typed row has `row` (from 1), `customer` (text), `day` (days since 1970-01-01), `minor` (amount in
-minor units), `order_id`, `refund_of`, the raw texts of date and amount, `copy` (0 for the first of
-identical rows), and one text column a segment, under the name that `segment_column` gives it.
+A typed row has `row` (from 1, where the source has an order), `customer` (whole numbers stay numbers, all
+else is
+text), `day` (days since 1970-01-01), `minor` (amount in minor units of the reporting currency), `order_id`,
+`refund_of`, `reason`, what the checks ask for, one text column a segment under the name that
+`segment_column` gives it, and the raw columns under the names that `raw_column` gives them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clv.data.engines import ROW, local_day, plain_text
-from clv.data.refunds import net_refunds
+from clv.data.dates import date_shapes, read_day
+from clv.data.engines import ROW, keep, plain_text, view
+from clv.data.minor_units import amount_shapes, read_amount
+
+if TYPE_CHECKING:
+    from clv.data.contract import Transactions
 
 USED = "used"
-LARGEST = 2**52  # minor units: beyond, a double has no halves left to round
-_SNAP = 1e-6  # 2.675 × 100 is 267.49999999999994 in binary, and meant as a tie
+NO_ID, GUEST, ERASED = "no customer id", "guest or placeholder id", "erased customer"
+TEST, CANCELLED, UNKNOWN = "test order", "cancelled order", "unknown type"
+NO_DATE, LATE, NO_AMOUNT, NO_RATE = "no date", "after the as-of date", "no amount", "no exchange rate"
+REFUND, ZERO, COPY = "refund", "zero value", "duplicate row"
+BEFORE_DATE = (NO_ID, GUEST, ERASED, TEST, CANCELLED, UNKNOWN, NO_DATE)  # reasons that come before LATE
+KINDS = ("sale", "refund", "cancel", "test")
+# What joins put beside the raw columns: names that nobody has.
+ONE, SAME, GONE, CODE, DAY, RATE = (f"clv: {name}" for name in ("one", "same", "gone", "code", "day", "rate"))
+_PERSON, _OWN, _CODE, _ON = (f"clv: {name}" for name in ("person", "own rate", "own code", "on day"))
 
 
 def segment_column(name: str) -> str:
@@ -23,85 +35,112 @@ def segment_column(name: str) -> str:
     return f"segment: {name}"
 
 
-def half_even(value: Any) -> Any:
-    """Round to whole numbers, ties to even, in arithmetic that every engine has."""
+def raw_column(name: str) -> str:
+    """Where a column of the source stands among typed rows."""
+    return f"raw: {name}"
+
+
+def identifier(column: Any) -> Any:
+    """Read an id: whole numbers as they are (fast keys), anything else as trimmed text."""
+    return column.cast("int64") if column.type().is_integer() else plain_text(column)
+
+
+def typed(orders: Transactions) -> Any:
+    """Return the typed rows of a log; what cannot be read is null, with its text beside it."""
     import ibis
 
-    up = (value + 0.5 + _SNAP).floor()
-    tie = (value + 0.5 - up).abs() <= _SNAP
-    return ibis.ifelse(tie & (up % 2 != 0), up - 1, up).cast("int64")
-
-
-def typed(
-    table: Any,
-    *,
-    customer: str,
-    date: str,
-    amount: str,
-    order_id: str | None,
-    refund_of: str | None,
-    segments: Sequence[str],
-    timezone: str | None,
-    date_format: str | None,
-    digits: int,
-) -> Any:
-    """Return the typed rows of a raw table; what cannot be read becomes null beside its text."""
-    import ibis
-
-    columns = [name for name in table.columns if name != ROW]
-    identical = ibis.window(group_by=[table[name] for name in columns], order_by=table[ROW])
-    number = _number(table[amount])
-    usable = ibis.ifelse(number.abs() * 10**digits < LARGEST, number, ibis.null())
-    return table.select(
-        row=table[ROW],
-        customer=plain_text(table[customer]),
-        day=local_day(table[date], timezone, date_format),
-        minor=half_even(usable * 10**digits),
-        date_text=plain_text(table[date]),
-        amount_text=plain_text(table[amount]),
-        order_id=plain_text(table[order_id]) if order_id else ibis.null("string"),
-        refund_of=plain_text(table[refund_of]) if refund_of else ibis.null("string"),
-        copy=ibis.row_number().over(identical),
-        **{segment_column(name): plain_text(table[name]).fill_null("unknown") for name in segments},
+    table, roles = _joined(orders), orders.roles
+    day = read_day(table[roles["date"]], **orders.date_options)
+    amount = read_amount(
+        table[roles["amount"]],
+        digits=orders.digits,
+        decimal=orders.decimal,
+        minor=orders.amount_unit == "minor",
+        rate=table[RATE] if RATE in table.columns else None,
     )
-
-
-def _number(column: Any) -> Any:
-    value = column.cast("float64") if column.type().is_numeric() else plain_text(column).try_cast("float64")
-    return value.nullif(float("nan"))
-
-
-def with_reasons(
-    rows: Any,
-    *,
-    as_of: int,
-    guest_ids: Sequence[str],
-    duplicates: str | None,
-    drop_zero: bool,
-    refunds: str | None,
-) -> Any:
-    """Give each typed row its `reason`, and each sale its `net` amount after the refunds known at as_of."""
-    import ibis
-
-    guest = rows.customer.isin(list(guest_ids)) if guest_ids else ibis.literal(False)
-    again = (rows.copy > 0) & (duplicates != "keep") & (rows.order_id.notnull() | (duplicates == "drop"))
-    reason = ibis.cases(
-        (rows.customer.isnull(), "no customer id"),
-        (guest, "guest or placeholder id"),
-        (rows.day.isnull(), "no date"),
-        (rows.day > as_of, "after the as-of date"),
-        (rows.minor.isnull(), "no amount"),
-        (again, "duplicate row"),
-        else_=USED,
+    text = {
+        role: plain_text(table[roles[role]]) if role in roles else ibis.null("string")
+        for role in ("order_id", "refund_of")
+    }
+    kind = (
+        plain_text(table[roles["type"]]).lower().fill_null("sale")
+        if "type" in roles
+        else ibis.literal("sale")
     )
-    rows = rows.mutate(reason=reason, net=rows.minor, over=ibis.literal(False))
-    rows = net_refunds(rows, USED) if refunds == "net_to_original" else _drop_refunds(rows)
-    zero = (rows.reason == USED) & (rows.minor == 0) & drop_zero
-    return rows.mutate(reason=ibis.ifelse(zero, "zero value", rows.reason))
+    customer = table[_PERSON] if _PERSON in table.columns else identifier(table[roles["customer"]])
+    rows = table.select(
+        row=table[ROW].cast("int64") if ROW in table.columns else ibis.null("int64"),
+        customer=customer,
+        day=table[_ON] if _ON in table.columns else day.value,
+        minor=ibis.ifelse(kind == "refund", -amount.value.abs(), amount.value)
+        if "type" in roles
+        else amount.value,
+        **text,
+        kind=kind if "type" in roles else ibis.null("string"),
+        code=table[_CODE] if _CODE in table.columns else ibis.null("string"),
+        erased=table[GONE].notnull() if GONE in table.columns else ibis.literal(False),
+        date_text=day.text,
+        date_missing=day.missing,
+        amount_text=amount.text,
+        amount_missing=amount.missing,
+        amount_unreadable=amount.unreadable,
+        **{
+            f"date: {name}": shape
+            for name, shape in date_shapes(table[roles["date"]], date_format=orders.date_format).items()
+        },
+        **{f"amount: {name}": shape for name, shape in amount_shapes(table[roles["amount"]]).items()},
+        **{segment_column(name): plain_text(table[name]) for name in orders.own_segments},
+        **{raw_column(name): table[name] for name in orders.columns},
+    )
+    rows = view(rows) if _is_read_easily(table, roles) else keep(rows, orders.opened.name)
+    return rows.mutate(reason=_reason(rows, orders, "type" in roles))
 
 
-def _drop_refunds(rows: Any) -> Any:
+def _is_read_easily(table: Any, roles: dict[str, str]) -> bool:
+    """Whether days and amounts cost no more than a cast; all else is read once and kept."""
+    day, amount = table[roles["date"]].type(), table[roles["amount"]].type()
+    local = day.is_date() or (day.is_timestamp() and day.timezone is None)
+    return bool(local and amount.is_numeric()) and _ON not in table.columns
+
+
+def _reason(t: Any, orders: Transactions, kinds: bool) -> Any:
+    """Why a row is left out, as far as the row alone can tell; the as-of date comes later."""
     import ibis
 
-    refund = (rows.reason == USED) & (rows.minor < 0)
-    return rows.mutate(reason=ibis.ifelse(refund, "refund", rows.reason))
+    cases = [(t.customer.isnull(), NO_ID)]
+    if orders.guests:
+        cases.append((t.customer.cast("string").isin(orders.guests), GUEST))
+    if orders.erased is not None:
+        cases.append((t.erased, ERASED))
+    if kinds:
+        cases += [(t.kind == "test", TEST), (t.kind == "cancel", CANCELLED), (~t.kind.isin(KINDS), UNKNOWN)]
+    cases += [(t.day.isnull(), NO_DATE)]
+    if orders.converts:
+        cases.append((t.minor.isnull() & ~t.amount_missing & ~t.amount_unreadable, NO_RATE))
+    cases += [(t.minor.isnull(), NO_AMOUNT), (t.minor < 0, REFUND)]
+    if orders.zero_orders == "drop":
+        cases.append((t.minor == 0, ZERO))
+    return ibis.cases(*cases, else_=USED)
+
+
+def _joined(orders: Transactions) -> Any:
+    """Return the raw table with what other tables say of a row: its person, its erasure, its rate."""
+    import ibis
+
+    table, customer = orders.raw, orders.roles["customer"]
+    if orders.identities is not None:
+        table = table.mutate(**{_PERSON: plain_text(table[customer])})
+        table = table.left_join(orders.identity_table, table[_PERSON] == orders.identity_table[ONE]).drop(ONE)
+        table = table.mutate(**{_PERSON: ibis.coalesce(table[SAME], table[_PERSON])}).drop(SAME)
+    if orders.erased is not None:
+        one = table[_PERSON] if _PERSON in table.columns else plain_text(table[customer])
+        table = table.left_join(orders.erased_table, one == orders.erased_table[GONE])
+    if orders.converts:
+        day = read_day(table[orders.roles["date"]], **orders.date_options).value
+        code = plain_text(table[orders.roles["currency"]]).upper()
+        rates = orders.fx_table
+        own = ibis.ifelse(code == orders.money_unit, 1.0, ibis.null("float64"))
+        table = table.mutate(**{_OWN: own, _CODE: code, _ON: day})
+        table = table.left_join(rates, [table[_CODE] == rates[CODE], table[_ON] == rates[DAY]])
+        table = table.mutate(**{RATE: ibis.coalesce(table[_OWN], table[RATE])}).drop(CODE, DAY, _OWN)
+    return table

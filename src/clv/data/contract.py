@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from clv.data import checks
-from clv.data.cleaning import USED, segment_column, typed, with_reasons
-from clv.data.engines import ROW, open_table, plain_text
-from clv.data.rfm import RESERVED, RFM
-from clv.errors import ConfigError, DataError
-from clv.units import horizon_days, minor_digits
+from clv.data import checks, counting, repairs, tally
+from clv.data.cleaning import REFUND, USED, typed
+from clv.data.companions import attributes, erased_table, fx_table, identity_table
+from clv.data.engines import ROW, fetch
+from clv.data.opportunities import Opportunities
+from clv.data.options import check_options
+from clv.data.rfm import RFM
+from clv.data.sources import Source, open_source
+from clv.errors import DataError
+from clv.units import as_date, horizon_days, minor_digits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,28 +30,46 @@ _EPOCH = dt.date(1970, 1, 1)
 class Transactions:
     """A transaction log under the contract: one row per order, checked, cleaned and reconciled.
 
+    Nothing is copied: the log is scanned where it lies, and what is small enough is kept on its engine.
+
     Parameters
     ----------
-    source : path to CSV or Parquet, pandas frame, or Ibis table
+    source : Parquet or CSV (a file, a folder, a pattern), DuckDB file, PostgreSQL URL, or a pandas, Polars,
+        PyArrow or Ibis table
+        Secrets come from the environment: "${PGURL}".
+    table : name of the table in a database
+    engine : "duckdb" (default) or "spark"; what reads files
     customer, date, amount : column names
         Who, when, and how much (major currency units, net of tax and discount).
-    order_id, refund_of : column names, optional
-        Taken when columns of these names are present.
+    order_id, refund_of, type : column names, optional
+        Taken when columns of these names are present. `type` is sale, refund, cancel or test.
+    currency_column : column name, optional
+        ISO 4217 codes; taken when there is a column "currency".
     segments : column names
-        Attributes of a customer, read at the first order (the first row of its day), or from `customers`.
+        Attributes of a customer, read at the first order (of several on that day, the first in the order of
+        the alphabet), or from `customers`.
     customers : source, optional
-        One row per customer, with the same customer column and further segment columns.
+        One row per customer, with the same customer column and further segment columns; with a column
+        `known_from`, a row per change.
     as_of : date or "YYYY-MM-DD", optional
         The last day that counts; by default the last date in the data.
     timezone : name, optional
-        The business zone in which the day of a timestamp with an offset is cut; by default UTC.
+        The business zone in which the day of a moment is cut, UTC by default; the zone of local times.
     date_format : strptime format, optional
-    currency : ISO 4217
-    refunds : "net_to_original" or "drop"; required when there are negative amounts
+    time_unit : "s", "ms" or "us"; dates are numbers since 1970
+    currency : ISO 4217, the currency of every result; by default the log's own, or USD
+    fx : source with columns date, currency, rate (1 unit of it in `currency`), for several currencies
+    decimal : "." or ","; the decimal sign of amounts that are text
+    amount_unit : "major" (default) or "minor" (cents)
+    refunds : "net_to_original", "as_booked" or "drop"; required when there are negative amounts
     duplicates : "drop" or "keep"; required when rows repeat exactly and have no order_id
+    line_items : the rows of an order_id are its lines
     zero_orders : "drop" (default) or "count" (a purchase without spend)
     missing_amount : "drop", or None to fail on them
-    guest_ids : ids that stand for nobody in particular
+    guest_ids : ids that stand for nobody in particular; an empty list says that there are none
+    identities : source with columns customer and same_as, optional; ids of one person become one
+    erased : ids, or a source with the customer column; people who asked to be forgotten
+    hash_ids : a salt; ids in every result are SHA-256 of salt and id
     allow_gap : duration such as "90d"; the silence before as_of that is meant
 
     Raises
@@ -60,76 +80,47 @@ class Transactions:
         From `rfm()` and `check()`: all failing findings together.
     """
 
-    source: Any
+    source: Any = field(repr=False)
+    table: str | None = None
+    engine: str = "duckdb"
     customer: str = "customer_id"
     date: str = "date"
     amount: str = "amount"
     order_id: str | None = None
     refund_of: str | None = None
+    type: str | None = None
+    currency_column: str | None = None
     segments: Sequence[str] = ()
-    customers: Any = None
+    customers: Any = field(default=None, repr=False)
     as_of: dt.date | str | None = None
     timezone: str | None = None
     date_format: str | None = None
-    currency: str = "USD"
-    refunds: Literal["net_to_original", "drop"] | None = None
+    time_unit: Literal["s", "ms", "us"] | None = None
+    currency: str | None = None
+    fx: Any = field(default=None, repr=False)
+    decimal: Literal[".", ","] | None = None
+    amount_unit: Literal["major", "minor"] | None = None
+    refunds: Literal["net_to_original", "as_booked", "drop"] | None = None
     duplicates: Literal["drop", "keep"] | None = None
+    line_items: bool = False
     zero_orders: Literal["drop", "count"] = "drop"
     missing_amount: Literal["drop"] | None = None
-    guest_ids: Sequence[str] = ()
+    guest_ids: Sequence[str] | None = None
+    identities: Any = field(default=None, repr=False)
+    erased: Any = field(default=None, repr=False)
+    hash_ids: str | None = field(default=None, repr=False)
     allow_gap: str | None = None
 
     def __post_init__(self) -> None:
-        choices: dict[str, tuple[str | None, ...]] = {
-            "refunds": (None, "net_to_original", "drop"),
-            "duplicates": (None, "drop", "keep"),
-            "zero_orders": ("drop", "count"),
-            "missing_amount": (None, "drop"),
-        }
-        wrong = []
-        for name, allowed in choices.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                words = [a for a in allowed if a]
-                close = difflib.get_close_matches(str(value), words, 1)
-                hint = f' Did you mean "{close[0]}"?' if close else ""
-                wrong.append(f"C001 {name} must be one of {', '.join(words)}; got {value!r}.{hint}")
-        for name in ("segments", "guest_ids"):
-            value = getattr(self, name)
-            values = (value,) if isinstance(value, str) else value
-            object.__setattr__(self, name, tuple(dict.fromkeys(str(v).strip() for v in values)))
-        if self.date_format is not None and "%" not in self.date_format:
-            wrong.append(f'C001 date_format is written like "%d/%m/%Y"; got {self.date_format!r}.')
-        taken = [name for name in self.segments if name.lower() in RESERVED]
-        if taken:
-            wrong.append(f"C001 {taken[0]!r} is a column of the RFM or forecast table; rename this segment.")
-        try:
-            object.__setattr__(self, "as_of", None if self.as_of is None else as_date(self.as_of, "as_of"))
-        except ConfigError as error:
-            wrong += error.messages
-        if wrong:
-            raise ConfigError(*wrong)
+        for name, value in check_options(self).items():
+            object.__setattr__(self, name, value)
 
     # What the log says.
 
     @cached_property
     def findings(self) -> list[checks.Finding]:
         """Every answer of the checks, in the order of the contract."""
-        found = list(self._column_findings)
-        if found:
-            return found
-        found = checks.check_empty(self._name, int(self._raw.count().to_pyarrow().as_py()), self.as_of)
-        if found:
-            return found
-        dated = self.as_of is not None or self._last_day is not None
-        if self.as_of is None and dated:
-            note = f"as_of was taken from the data: {self.as_of_date}, the last day with a row."
-            found.append(checks.Finding("D045", "W", note))
-        rows = self.rows if dated else self._with_reasons(0)
-        found += checks.check_rows(self, rows)
-        if not any(f.severity == "F" for f in found):
-            found += checks.check_silence(self, rows)
-        return sorted(found, key=lambda finding: finding.code)
+        return checks.check(self)
 
     def check(self) -> None:
         """Raise DataError with every failing finding, or return in peace."""
@@ -138,22 +129,14 @@ class Transactions:
             raise DataError(*failing)
 
     def reconciliation(self) -> pd.DataFrame:
-        """Rows and money in = used + left out by reason: columns reason, rows, money; 'used' first."""
-        money = self.rows.minor.sum().fill_null(0).cast("int64")
-        sums = self.rows.group_by("reason").aggregate(rows=self.rows.count(), money=money)
-        frame: pd.DataFrame = sums.to_pyarrow().to_pandas()
-        frame["money"] = frame["money"] / 10**self.digits
-        frame["last"] = frame["reason"] != USED
-        frame = frame.sort_values(["last", "rows", "reason"], ascending=[True, False, True])
-        return frame.drop(columns="last").reset_index(drop=True)
+        """Rows and money in = used + left out by reason.
+
+        Columns: reason ('used' first), rows, money, customers. A customer who is in several lines counts in
+        each.
+        """
+        return tally.reconciliation(self)
 
     # What is made of it.
-
-    @property
-    def orders(self) -> Any:
-        """The sales in use: row, customer, day, net (minor units), and a column a segment; an Ibis table."""
-        used = self.rows.filter((self.rows.reason == USED) & (self.rows.minor >= 0))
-        return used.select("row", "customer", "day", "net", *map(segment_column, self.own_segments))
 
     def rfm(self) -> RFM:
         """Check, clean, and count: one row per customer, kept on the engine."""
@@ -164,22 +147,67 @@ class Transactions:
     def _rfm(self) -> RFM:
         return RFM.from_orders(self)
 
+    def days(self) -> Any:
+        """Purchase days: customer, day (since 1970-01-01), spent (minor units), orders, a column a segment.
+
+        An Ibis table; customers are as they stand in the log.
+        """
+        days = counting.plain_days(self)
+        if self.repaired is None:
+            return days
+        own = counting.days_of(self, self.repaired)
+        return days.union(own.select(*days.columns))
+
+    def opportunities(self, period: str) -> Opportunities:
+        """Count the periods with a purchase, for discrete models: x, t_x and n a customer."""
+        return Opportunities.of_days(self.days(), self.as_of_date, period)
+
     def until(self, cut: dt.date | str) -> Transactions:
         """Return the same log as it was known at the end of `cut`.
 
-        It shares the typed rows, and the findings: what is wrong with the log is known by then.
+        It shares what was read, and the findings: what is wrong with the log is known by then.
         """
-        _ = self._typed, self.findings
+        _ = self.tally, self.concerned, self.findings
         earlier = copy.copy(self)
-        for name in ("rows", "as_of_day", "_rfm"):
+        for name in (
+            "first_count",
+            "repaired",
+            "counted",
+            "rfm_table",
+            "customers_used",
+            "as_of_day",
+            "_rfm",
+        ):
             earlier.__dict__.pop(name, None)
         object.__setattr__(earlier, "as_of", as_date(cut, "cut"))
         return earlier
 
+    # Money and days.
+
     @property
     def digits(self) -> int:
         """Decimal places of the currency."""
-        return minor_digits(self.currency)
+        return minor_digits(self.money_unit)
+
+    @cached_property
+    def money_unit(self) -> str:
+        """The currency of every result."""
+        if self.currency is not None:
+            return self.currency
+        codes = [code for code in self.currencies if code]
+        return codes[0] if len(codes) == 1 else "USD"
+
+    @cached_property
+    def currencies(self) -> dict[str | None, int]:
+        """Rows by currency code, the most frequent first; empty without a column of them."""
+        from clv.data.engines import plain_text
+
+        if "currency" not in self.roles:
+            return {}
+        code = plain_text(self.raw[self.roles["currency"]]).upper()
+        table = self.raw.group_by(code=code).aggregate(n=lambda t: t.count())
+        rows = fetch(table).to_pylist()
+        return {row["code"]: row["n"] for row in sorted(rows, key=lambda r: (-r["n"], r["code"] or ""))}
 
     def money(self, minor: int) -> str:
         """Print minor units as an amount."""
@@ -190,120 +218,169 @@ class Transactions:
         """The last day that counts."""
         return _EPOCH + dt.timedelta(days=self.as_of_day)
 
+    @staticmethod
+    def day_number(day: dt.date) -> int:
+        """A date in days since 1970-01-01."""
+        return (day - _EPOCH).days
+
     @cached_property
     def as_of_day(self) -> int:
         """The as-of date in days since 1970-01-01."""
         if isinstance(self.as_of, dt.date):
-            return (self.as_of - _EPOCH).days
-        if self._last_day is None:
+            return self.day_number(self.as_of)
+        if self.last_day is None:
             raise DataError(*(str(finding) for finding in self.findings))
-        return self._last_day
+        return self.last_day
+
+    @property
+    def last_day(self) -> int | None:
+        """The last day with a row, whatever becomes of it."""
+        last = self.tally["day"].max()
+        return None if last != last else int(last)
+
+    def has_orders_by(self, day: dt.date) -> bool:
+        """Whether any order in use is dated on a day or before."""
+        days = self.tally["day"][self.tally["reason"] == USED]
+        return bool((days <= self.day_number(day)).any())
 
     @property
     def allowed_gap_days(self) -> float:
         """The silence before as_of that the user allows."""
         return horizon_days(self.allow_gap, _EPOCH) if self.allow_gap else 0.0
 
+    # The stages, each worked out once.
+
+    @cached_property
+    def opened(self) -> Source:
+        """The source, where it lies."""
+        return open_source(self.source, table=self.table, engine=self.engine)
+
+    @property
+    def raw(self) -> Any:
+        """The source as an Ibis table."""
+        return self.opened.table
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Names of the source's columns."""
+        return [name for name in self.raw.columns if name != ROW]
+
     @cached_property
     def roles(self) -> dict[str, str]:
         """Column names by role, the optional ones where they are present."""
         named = {"customer": self.customer, "date": self.date, "amount": self.amount}
-        for role in ("order_id", "refund_of"):
-            name = getattr(self, role) or role
-            if getattr(self, role) or name in self._raw.columns:
-                named[role] = name
+        optional = {"order_id": self.order_id, "refund_of": self.refund_of, "type": self.type}
+        for role, name in (optional | {"currency": self.currency_column}).items():
+            if name or (name is None and role in self.columns):
+                named[role] = name or role
         return named
 
-    @cached_property
-    def customer_segments(self) -> Any:
-        """The segments that come from the customers table: customer_id and a column each, or None.
+    @property
+    def date_options(self) -> dict[str, Any]:
+        """How dates are read."""
+        return {"timezone": self.timezone, "date_format": self.date_format, "time_unit": self.time_unit}
 
-        Of a customer with several rows, the first value in the order of the alphabet.
-        """
-        names = [name for name in self.segments if name not in self.own_segments]
-        if self.customers is None or not names:
-            return None
-        table = self._customers_table
-        text = {segment_column(n): plain_text(table[n]) for n in names}
-        rows = table.select(customer_id=plain_text(table[self.customer]), **text)
-        return rows.group_by("customer_id").aggregate(**{n: rows[n].min() for n in text})
+    @property
+    def parts(self) -> list[str]:
+        """Reasons of rows that take part: refunds do where they are netted."""
+        return [USED] if self.refunds in (None, "drop") else [USED, REFUND]
+
+    @property
+    def converts(self) -> bool:
+        """Whether amounts are converted between currencies."""
+        return self.fx is not None and "currency" in self.roles
+
+    @property
+    def guests(self) -> list[str]:
+        """Ids of nobody in particular."""
+        return list(self.guest_ids or ())
 
     @property
     def own_segments(self) -> list[str]:
         """The segments that are columns of the log itself."""
-        return [name for name in self.segments if name in self._raw.columns]
+        return [name for name in self.segments if name in self.columns]
 
     @cached_property
-    def rows(self) -> Any:
-        """Typed rows with their reasons, materialised on the engine."""
-        return self._with_reasons(self.as_of_day).cache()
-
-    def _with_reasons(self, as_of: int) -> Any:
-        return with_reasons(
-            self._typed,
-            as_of=as_of,
-            guest_ids=self.guest_ids,
-            duplicates=self.duplicates,
-            drop_zero=self.zero_orders == "drop",
-            refunds=self.refunds,
-        )
+    def typed(self) -> Any:
+        """Typed rows with the reason that each has alone; see `cleaning`."""
+        failing = checks.check_all_columns(self)
+        if failing:
+            raise DataError(*(str(finding) for finding in failing))
+        return typed(self)
 
     @cached_property
-    def _raw(self) -> Any:
-        return open_table(self.source, self.timezone)
+    def row_rules(self) -> list[checks.Rule]:
+        """The checks that a row can fail alone."""
+        return checks.row_rules(self)
 
     @cached_property
-    def _customers_table(self) -> Any:
-        return open_table(self.customers, self.timezone, beside=self._raw)
+    def tally(self) -> pd.DataFrame:
+        """Rows and money by day and reason, and by the row rules' conditions; one pass over the log."""
+        conditions = [c for rule in self.row_rules for c in rule.conditions]
+        return tally.tally(self.typed, conditions, of=self.opened.name)
 
     @cached_property
-    def _typed(self) -> Any:
-        roles = self.roles
-        if self._column_findings:
-            raise DataError(*(str(finding) for finding in self._column_findings))
-        return typed(
-            self._raw,
-            customer=roles["customer"],
-            date=roles["date"],
-            amount=roles["amount"],
-            order_id=roles.get("order_id"),
-            refund_of=roles.get("refund_of"),
-            segments=self.own_segments,
-            timezone=self.timezone,
-            date_format=self.date_format,
-            digits=self.digits,
-        ).cache()
+    def first_count(self) -> Any:
+        """Every customer, counted before any repair; one pass over the log."""
+        return counting.first_count(self)
 
     @cached_property
-    def _last_day(self) -> int | None:
-        last: int | None = self._typed.day.max().to_pyarrow().as_py()
-        return last
+    def concerned(self) -> Any:
+        """Customers whose rows need repair, or None."""
+        return repairs.concerned(self)
+
+    @cached_property
+    def taken(self) -> Any:
+        """Rows of the customers concerned."""
+        return repairs.taken(self, self.concerned)
+
+    @cached_property
+    def repaired(self) -> Any:
+        """Rows of the customers concerned as they are known at as_of, or None where there is nobody."""
+        return None if self.concerned is None else repairs.repair(self, self.taken, self.as_of_day)
+
+    @cached_property
+    def counted(self) -> Any:
+        """One row per customer in use."""
+        return counting.final_count(self)
+
+    @cached_property
+    def rfm_table(self) -> Any:
+        """RFM columns of every customer in use, before cohorts are named."""
+        return counting.described(self.counted, self, self.as_of_day)
+
+    @cached_property
+    def customers_used(self) -> int:
+        """How many customers are in use."""
+        return int(fetch(self.counted.aggregate(n=self.counted.count())).to_pylist()[0]["n"])
+
+    # What stands beside the log.
+
+    @cached_property
+    def customers_source(self) -> Source:
+        """The customers table, on the log's engine."""
+        return open_source(self.customers, beside=self.opened)
 
     @property
-    def _name(self) -> str:
-        return Path(self.source).name if isinstance(self.source, str | Path) else "The table"
+    def dated(self) -> bool:
+        """Whether the customers table says since when it is true."""
+        return self.customers is not None and "known_from" in self.customers_source.table.columns
+
+    def attributes(self, day: int) -> Any:
+        """The segments of the customers table as they were known on a day, or None."""
+        return attributes(self, day)
 
     @cached_property
-    def _column_findings(self) -> list[checks.Finding]:
-        columns = [name for name in self._raw.columns if name != ROW]
-        found = checks.check_columns(columns, self.roles)
-        further: list[str] = []
-        if self.customers is not None:
-            further = [name for name in self._customers_table.columns if name != ROW]
-            found += checks.check_columns(further, {"customer": self.customer}, " in the customers table")
-        found += checks.check_columns(
-            columns + further, {f"segments[{i}]": name for i, name in enumerate(self.segments)}
-        )
-        return found
+    def identity_table(self) -> Any:
+        """One id and the id that it is the same as."""
+        return identity_table(self)
 
+    @cached_property
+    def erased_table(self) -> Any:
+        """Ids of people who asked to be forgotten."""
+        return erased_table(self)
 
-def as_date(value: dt.date | str, name: str) -> dt.date:
-    """Return a day given as a date, a timestamp or "YYYY-MM-DD"; ConfigError C001 for anything else."""
-    if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
-        return value
-    try:
-        return dt.date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f'C001 {name} must be a date such as "2026-09-30"; got {value!r}.') from None
+    @cached_property
+    def fx_table(self) -> Any:
+        """A rate for every currency and day."""
+        return fx_table(self)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clv.data.counting import count_cuts, days_of, described, plain_days
+from clv.data.engines import fetch, keep
+from clv.data.repairs import repair
 from clv.data.rfm import RFM
+from clv.data.transfers import upload
 from clv.errors import ConfigError
+from clv.units import as_date
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
@@ -47,35 +53,60 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
 
     Raises ConfigError C007 when the hold-out, or the calibration period, would be empty.
     """
+    return splits(orders, [cut])[0]
+
+
+def splits(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[Holdout]:
+    """Split a log at the ends of many days, in one pass over it.
+
+    Each base knows only what was known at its cut: refunds, dated attributes, and no later order. Raises
+    ConfigError C007 as `split` does, for all cuts together.
+    """
+    dates = check_cuts(orders, cuts)
+    quarterly = orders.rfm().quarterly
+    counted = keep(count_cuts(_days_by_cut(orders, [orders.day_number(day) for day in dates]), orders))
+    return [_holdout(orders, counted, day, quarterly) for day in dates]
+
+
+def check_cuts(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[dt.date]:
+    """Return the cuts as dates; ConfigError C007 for those that leave a side empty."""
+    dates, wrong = [as_date(cut, "cut") for cut in cuts], []
+    for day in dates:
+        if day >= orders.as_of_date:
+            wrong.append(f"C007 holdout leaves no data: it is cut at {day}, as_of is {orders.as_of_date}.")
+        elif not orders.has_orders_by(day):
+            wrong.append(
+                f"C007 holdout leaves no data to learn from: no order in use is dated {day} or before."
+            )
+    if wrong:
+        raise ConfigError(*wrong)
+    return dates
+
+
+def _days_by_cut(orders: Transactions, cuts: Sequence[int]) -> Any:
+    """Purchase days with every cut: before it as they were known then, after it as they are known now."""
     import ibis
+    import pyarrow as pa
 
-    known, rows = known_at(orders, cut), orders.orders
-    cut = known.as_of_date
-    base = RFM.from_orders(known, orders.rfm().quarterly)
-    after = rows.filter(rows.day > known.as_of_day)
-    days = after.group_by("customer", "day").aggregate(spent=after.net.sum())
-    actual = days.group_by(customer_id="customer").aggregate(
-        actual_purchases=days.count(),
-        actual_spend=ibis.ifelse(days.spent > 0, days.spent, 0).sum().cast("int64"),
-    )
-    table = base.table.left_join(actual, "customer_id", rname="actual: {name}").drop("actual: customer_id")
-    table = table.fill_null({"actual_purchases": 0, "actual_spend": 0})
-    new = actual.anti_join(base.table, "customer_id")
-    later: dict[str, Any] = new.aggregate(n=new.count(), s=new.actual_spend.sum()).to_pyarrow().to_pylist()[0]
-    rfm = dataclasses.replace(base, table=table.cache())
-    return Holdout(rfm, cut, orders.as_of_date, int(later["n"]), (later["s"] or 0) / 10**base.digits)
+    table = upload(orders.raw.get_backend(), pa.table({"cut": pa.array(cuts, pa.int32())}))
+    days = plain_days(orders).cross_join(table)
+    if orders.repaired is None:
+        return days
+    final = days_of(orders, orders.repaired)
+    parts = []
+    for cut in cuts:
+        then = days_of(orders, repair(orders, orders.taken, cut))
+        both = then.union(final.filter(final.day > cut))
+        parts.append(both.mutate(cut=ibis.literal(cut, "int32")))
+    return days.select(*parts[0].columns).union(*parts)
 
 
-def known_at(orders: Transactions, cut: dt.date | str) -> Transactions:
-    """Return a log as it was known at the end of a day that can split it; see `split` for what it raises."""
-    from clv.data.contract import as_date
-
-    cut = as_date(cut, "cut")
-    if cut >= orders.as_of_date:
-        raise ConfigError(f"C007 holdout leaves no data: it is cut at {cut}, as_of is {orders.as_of_date}.")
-    known = orders.until(cut)
-    if not known.orders.count().to_pyarrow().as_py():
-        raise ConfigError(
-            f"C007 holdout leaves no data to learn from: no order in use is dated {cut} or before."
-        )
-    return known
+def _holdout(orders: Transactions, counted: Any, cut: dt.date, quarterly: bool) -> Holdout:
+    day = orders.day_number(cut)
+    own = counted.filter(counted.cut == day)
+    known = own.filter(own["first"] <= day)
+    table = keep(described(known, orders, day, ("actual_purchases", "actual_spend")))
+    later = own.filter(own["first"] > day)
+    facts = fetch(later.aggregate(n=later.count(), s=later.actual_spend.sum())).to_pylist()[0]
+    rfm = RFM.of_counts(orders, table, cut, quarterly)
+    return Holdout(rfm, cut, orders.as_of_date, int(facts["n"]), int(facts["s"] or 0) / 10**orders.digits)

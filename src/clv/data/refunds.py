@@ -3,102 +3,152 @@
 A refund that names its order is taken off that order, whose lines share an order_id. One that names none
 is taken off its customer's latest earlier order that still covers it, so that no order gives back more
 than it brought. A refund that finds no order stays in the books under a reason of its own.
+
+Rows here are those of `repairs.repair`: they have a number `n` within their customer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
-IN_FULL, LOST = "order refunded in full", "refund without its order"
+from clv.data.cleaning import REFUND, USED
+from clv.data.engines import fetch
+from clv.data.transfers import upload
+
+IN_FULL, LOST, ALONE = (
+    "order refunded in full",
+    "refund without its order",
+    "refund on a day without a sale",
+)
+_KEYS = ("customer", "n")
 
 
-def net_refunds(rows: Any, used: str) -> Any:
-    """Give sales their `net`, orders refunded in full and lost refunds their reason.
+def dropped(rows: Any) -> Any:
+    """Leave refunds out."""
+    import ibis
 
-    `over` marks refunds of an order that gave back more than it brought. Only rows whose reason is `used`
-    take part.
+    return rows.mutate(net=rows.minor, over=ibis.literal(False))
+
+
+def as_booked(rows: Any) -> Any:
+    """Count refunds on the day they were booked, where that day has a sale."""
+    import ibis
+
+    sales = ((rows.reason == USED) & (rows.minor >= 0)).sum()
+    rows = rows.mutate(sales=sales.over(ibis.window(group_by=["customer", "day"])))
+    booked = ibis.ifelse(rows.sales > 0, USED, ALONE)
+    rows = rows.mutate(reason=ibis.ifelse(rows.reason == REFUND, booked, rows.reason))
+    return rows.mutate(net=rows.minor, over=ibis.literal(False)).drop("sales")
+
+
+def net_to_original(rows: Any) -> Any:
+    """Take refunds off their orders.
+
+    Sales get their `net`, refunds a `net` of 0; orders refunded in full and lost refunds get their reason.
+    `over` marks refunds of an order that gave back more than it brought.
     """
     import ibis
 
-    sales, orders, links = _links(rows.filter(rows.reason == used))
-    back = links.group_by("head").aggregate(back=links.minor.sum())
-    kept = (
-        orders.inner_join(back, "head").mutate(kept=lambda t: t.worth + t.back).select("head", "back", "kept")
-    )
-    so_far = ibis.window(group_by="head", order_by=["day", "minor", "row"], preceding=None, following=0)
-    lines = sales.inner_join(kept, "head").mutate(so_far=lambda t: t.minor.sum().over(so_far))
-    left = lines.so_far + lines.back
-    lines = lines.select(line="row", line_keeps="kept", line_net=left.clip(0, lines.minor).cast("int64"))
-    linked = links.inner_join(kept, "head").select(refund="row", refund_keeps="kept")
-    rows = rows.left_join(lines, rows.row == lines.line)
-    rows = rows.left_join(linked, rows.row == linked.refund)
+    sales, orders, links = _links(rows)
+    back = links.group_by("customer", "head").aggregate(back=links.minor.sum())
+    kept = orders.inner_join(back, ["customer", "head"]).mutate(kept=lambda t: t.worth + t.back)
+    kept = kept.select("customer", "head", "back", "kept")
+    so_far = ibis.window(group_by=["customer", "head"], order_by=["day", "minor", "n"], following=0)
+    lines = sales.inner_join(kept, ["customer", "head"]).mutate(so_far=lambda t: t.minor.sum().over(so_far))
+    left = (lines.so_far + lines.back).clip(0, lines.minor).cast("int64")
+    lines = lines.select("customer", "n", line_keeps="kept", line_net=left)
+    linked = links.inner_join(kept, ["customer", "head"]).select("customer", "n", refund_keeps="kept")
+    rows = rows.left_join(lines, _KEYS, rname="line_{name}").drop("line_customer", "line_n")
+    rows = rows.left_join(linked, _KEYS, rname="refund_{name}").drop("refund_customer", "refund_n")
     reason = ibis.cases(
-        (rows.reason != used, rows.reason),
+        (~rows.reason.isin([USED, REFUND]), rows.reason),
         ((rows.line_keeps <= 0) | (rows.refund_keeps <= 0), IN_FULL),
-        ((rows.minor >= 0) | rows.refund.notnull(), used),
+        ((rows.reason == USED) | rows.refund_keeps.notnull(), USED),
         else_=LOST,
     )
+    net = ibis.ifelse(rows.reason == REFUND, 0, rows.line_net.coalesce(rows.minor))
     over = (rows.refund_keeps < 0).fill_null(False)
-    rows = rows.mutate(reason=reason, net=rows.line_net.coalesce(rows.net), over=over)
-    return rows.drop("line", "line_keeps", "line_net", "refund", "refund_keeps")
+    return rows.mutate(reason=reason, net=net, over=over).drop("line_keeps", "line_net", "refund_keeps")
 
 
-def _links(used: Any) -> tuple[Any, Any, Any]:
-    """Sales by line, orders (head, worth, day), and links (row, minor, head) from refunds to orders.
+POLICIES = {"net_to_original": net_to_original, "as_booked": as_booked, "drop": dropped, None: dropped}
 
-    The head of an order is its first row.
+
+def _links(rows: Any) -> tuple[Any, Any, Any]:
+    """Sales by line, orders (head, worth, day), and links (n, minor, head) from refunds to orders.
+
+    The head of an order is the number of its first row.
     """
     import ibis
 
-    first = used.row.min().over(ibis.window(group_by=[used.customer, used.order_id, used.minor > 0]))
-    heads = used.mutate(head=ibis.ifelse(used.order_id.isnull(), used.row, first))
-    sales = heads.filter(heads.minor > 0).select("customer", "order_id", "day", "row", "minor", "head")
+    sales = rows.filter((rows.reason == USED) & (rows.minor > 0))
+    first = sales.n.min().over(ibis.window(group_by=["customer", "order_id"]))
+    sales = sales.mutate(head=ibis.ifelse(sales.order_id.isnull(), sales.n, first))
+    sales = sales.select("customer", "order_id", "day", "n", "minor", "head")
     orders = sales.group_by("customer", "head").aggregate(
-        worth=sales.minor.sum(), day=sales.day.min(), order_id=sales.order_id.min()
+        worth=sales.minor.sum().cast("int64"), day=sales.day.min(), order_id=sales.order_id.min()
     )
-    refunds = used.filter(used.minor < 0).select("customer", "refund_of", "row", "minor", refund_day="day")
-    named = refunds.inner_join(
-        orders, [refunds.customer == orders.customer, refunds.refund_of == orders.order_id]
-    )
-    named = named.filter(named.day <= named.refund_day).select("row", "minor", "head").cache()
-    unnamed = refunds.filter(refunds.refund_of.isnull())
-    taken = named.group_by("head").aggregate(back=named.minor.sum())
-    open_orders = orders.semi_join(unnamed, "customer").left_join(taken, "head")
-    open_orders = open_orders.mutate(left=open_orders.worth + open_orders.back.fill_null(0))
-    found = _match(
-        unnamed.order_by("refund_day", "minor", "row").to_pyarrow().to_pylist(),
-        open_orders.order_by("day", "order_id", "head").to_pyarrow().to_pylist(),
-    )
-    return sales, orders, named.union(_as_table(found)) if found else named
+    refunds = rows.filter(rows.reason == REFUND)
+    refunds = refunds.select("customer", "refund_of", "n", "minor", refund_day="day")
+    named = refunds.inner_join(orders, ["customer", (refunds.refund_of == orders.order_id)])
+    named = named.filter(named.day <= named.refund_day).select("customer", "n", "minor", "head")
+    found = _match(rows, refunds.filter(refunds.refund_of.isnull()), orders, named)
+    return sales, orders, named if found is None else named.union(found)
 
 
-def _match(refunds: Iterable[dict[str, Any]], orders: Iterable[dict[str, Any]]) -> list[tuple[int, int, int]]:
+def _match(rows: Any, refunds: Any, orders: Any, named: Any) -> Any:
+    """Match refunds that name no order, customer by customer; a table as `named`, or None."""
+    import ibis
+    import pyarrow as pa
+
+    taken = named.group_by("customer", "head").aggregate(back=named.minor.sum().cast("int64"))
+    there = orders.semi_join(refunds, "customer").left_join(taken, ["customer", "head"])
+    left = there.worth + there.back.fill_null(0)
+    events = (
+        there.filter(left > 0)
+        .select("customer", "day", amount=left, n="head", order_id="order_id")
+        .union(
+            refunds.select("customer", day="refund_day", amount="minor", n="n", order_id=ibis.null("string"))
+        )
+    )
+    batches = fetch(events.order_by("customer")).to_batches(max_chunksize=50_000)
+    stream = (event for batch in batches for event in batch.to_pylist())
+    found = list(_matches(stream))
+    if not found:
+        return None
+    kind = fetch(rows.select("customer").limit(0)).schema.field("customer").type
+    columns = dict(zip(("customer", "n", "minor", "head"), zip(*found, strict=True), strict=True))
+    schema = pa.schema({"customer": kind, "n": pa.int64(), "minor": pa.int64(), "head": pa.int64()})
+    return upload(rows.get_backend(), pa.table(columns, schema=schema))
+
+
+def _matches(events: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, int, int, int]]:
     """Match refunds, earliest and largest first, to the latest order that covers them.
 
-    Of several on one day, the one that is left with least. Returns (row, minor, head).
+    Of several on one day, the one that is left with least. Gives (customer, n, minor, head).
     """
-    by_customer: dict[str, list[dict[str, Any]]] = {}
+    for customer, own in groupby(events, key=lambda event: event["customer"]):
+        refunds: list[dict[str, Any]] = []
+        orders: list[dict[str, Any]] = []
+        for event in own:
+            (refunds if event["amount"] < 0 else orders).append(event)
+        orders.sort(key=lambda o: (o["day"], o["n"]), reverse=True)
+        for refund in sorted(refunds, key=lambda r: (r["day"], r["amount"], r["n"])):
+            best = _latest(orders, refund)
+            if best is not None:
+                best["amount"] += refund["amount"]
+                yield customer, refund["n"], refund["amount"], best["n"]
+
+
+def _latest(orders: list[dict[str, Any]], refund: dict[str, Any]) -> dict[str, Any] | None:
+    """Find the order to take a refund off; `orders` are sorted from the latest to the earliest."""
+    best: dict[str, Any] | None = None
     for order in orders:
-        by_customer.setdefault(order["customer"], []).append(order)
-    found = []
-    for refund in refunds:
-        best: dict[str, Any] | None = None
-        for order in reversed(by_customer.get(refund["customer"], [])):
-            if best is not None and order["day"] < best["day"]:
-                break
-            covers = order["day"] <= refund["refund_day"] and order["left"] + refund["minor"] >= 0
-            if covers and (best is None or order["left"] <= best["left"]):
-                best = order
-        if best is not None:
-            best["left"] += refund["minor"]
-            found.append((refund["row"], refund["minor"], best["head"]))
-    return found
-
-
-def _as_table(links: list[tuple[int, int, int]]) -> Any:
-    import ibis
-
-    columns = dict(zip(("row", "minor", "head"), zip(*links, strict=True), strict=True))
-    schema = ibis.schema({"row": "int64", "minor": "int64", "head": "int64"})
-    return ibis.memtable({name: list(values) for name, values in columns.items()}, schema=schema)
+        if best is not None and order["day"] < best["day"]:
+            break
+        covers = order["day"] <= refund["day"] and order["amount"] + refund["amount"] >= 0
+        if covers and (best is None or (order["amount"], order["n"]) < (best["amount"], best["n"])):
+            best = order
+    return best

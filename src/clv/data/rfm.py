@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.data.cleaning import segment_column
-from clv.data.engines import EPOCH
-from clv.errors import DataError
+from clv.data.engines import fetch, keep, to_pandas, write_parquet
+from clv.data.ready_made import days_in, need, read_rfm
+from clv.errors import ConfigError, DataError
 from clv.models.histories import PurchaseHistory, SpendHistory
-from clv.units import WEEK
+from clv.units import WEEK, as_date
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ _COLUMNS = (
     "e0 e1 c0 c1 customers clv"
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
+_SPEND = ("spend_days", "repeat_spend")
 COHORT_MONTHS = 12  # cohorts are months when first orders span at most this many, else quarters
 
 
@@ -36,39 +38,86 @@ COHORT_MONTHS = 12  # cohorts are months when first orders span at most this man
 class RFM:
     """One row per customer, as an Ibis table, with the as-of date and the units that go with it.
 
+    `RFM(frame, unit="week")` takes a ready-made table as lifetimes or PyMC-Marketing give it: a pandas,
+    Polars,
+    PyArrow or Ibis table, or Parquet, with frequency, recency, T and monetary_value.
+
     Columns: customer_id, frequency, recency, T (int32 days), spend_days, repeat_spend and first_amount
-    (int64 minor units), monetary_value, orders, first_date, last_date, cohort, and the segments.
-    `unit` is the number of days in a time unit of its histories; `digits` the currency's decimals;
-    `undated` names the segments of the customers table, which may know the future of an earlier cut.
+    (int64 minor units), monetary_value, orders, first_date, last_date, cohort, and the segments. A ready-made
+    table has no first_amount, orders, dates and cohort, and its times may be float64 days.
+
+    Parameters
+    ----------
+    table : the customers
+    unit : "day", "week", "month" or days; the time unit of its histories, and of a ready-made table's times
+    as_of : the last day that counts; a ready-made table needs it for forecasts only
+    digits : decimals of the currency
+    segments : names of segment columns
+    customer : name of the id column of a ready-made table
+    undated : segments of the customers table, which may know the future of an earlier cut
+    quarterly : cohorts are quarters, not months
+    checked : the table has been counted here
+
+    Raises
+    ------
+    DataError
+        D001, D018, D019, D023, D026, D037 to D039, D046 for a ready-made table: all findings together.
     """
 
     table: Any
-    as_of: dt.date
+    unit: str | float | None = None
+    as_of: Any = None
     digits: int = 2
     segments: tuple[str, ...] = ()
-    unit: float = WEEK
+    customer: str | None = None
     undated: tuple[str, ...] = ()
     quarterly: bool = False
+    checked: bool = False
+
+    def __post_init__(self) -> None:
+        if self.checked:
+            return
+        if self.unit is None:
+            raise ConfigError(
+                'C001 unit must say what recency and T are counted in: "day", "week" or "month".'
+            )
+        taken = [name for name in self.segments if name.lower() in RESERVED]
+        if taken:
+            raise ConfigError(
+                f"C001 {taken[0]!r} is a column of the RFM or forecast table; rename this segment."
+            )
+        table, problems = read_rfm(
+            self.table, unit=self.unit, customer=self.customer, digits=self.digits, segments=self.segments
+        )
+        if problems:
+            raise DataError(*problems)
+        as_of = None if self.as_of is None else as_date(self.as_of, "as_of")
+        given = {"table": table, "unit": days_in(self.unit), "as_of": as_of, "segments": tuple(self.segments)}
+        for name, value in (given | {"checked": True}).items():
+            object.__setattr__(self, name, value)
 
     @classmethod
-    def from_orders(cls, orders: Transactions, quarterly: bool | None = None) -> RFM:
+    def from_orders(cls, orders: Transactions) -> RFM:
         """Count the orders in use; see `Transactions.rfm`, which checks them first.
 
-        Cohorts are months, or quarters where first orders stretch over more than a year, unless said.
+        Cohorts are months, or quarters where first orders stretch over more than a year.
         """
-        names = tuple(orders.segments)
-        table = _count(orders).cache()
-        quarterly = _spans_years(table) if quarterly is None else quarterly
-        table = table.mutate(cohort=_cohort(table.first_date, quarterly))
-        outside = orders.customer_segments
-        if outside is not None:
-            table = table.left_join(outside, "customer_id").drop("customer_id_right")
-        where = {name: segment_column(name) for name in names}
-        counted = [name for name in table.columns if name not in where.values()]
-        table = table.select(*counted, **{n: table[c].fill_null("unknown") for n, c in where.items()})
-        undated = tuple(name for name in names if name not in orders.own_segments)
+        table = orders.rfm_table
+        return cls.of_counts(orders, table, orders.as_of_date, _spans_years(table))
+
+    @classmethod
+    def of_counts(cls, orders: Transactions, table: Any, as_of: dt.date, quarterly: bool) -> RFM:
+        """Name the cohorts and segments of counted customers (see `counting.described`)."""
+        names = {name: segment_column(name) for name in orders.segments}
+        rest = [name for name in table.columns if name not in names.values()]
+        table = table.select(
+            *rest,
+            cohort=_cohort(table.first_date, quarterly),
+            **{name: table[column].fill_null("unknown") for name, column in names.items()},
+        )
+        undated = () if orders.dated else tuple(n for n in names if n not in orders.own_segments)
         segments = ("cohort", *names)
-        return cls(table.cache(), orders.as_of_date, orders.digits, segments, WEEK, undated, quarterly)
+        return cls(table, WEEK, as_of, orders.digits, segments, None, undated, quarterly, checked=True)
 
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
         """Return distinct histories with how many customers share each, grouped on the engine.
@@ -84,20 +133,22 @@ class RFM:
     def grouped(self, keys: Sequence[str], **measures: Any) -> dict[str, Any]:
         """Distinct values of `keys` in order, with `customers` and further sums, as NumPy columns."""
         table = self.table.group_by(list(keys)).aggregate(customers=self.table.count(), **measures)
-        arrow = table.order_by(list(keys)).to_pyarrow()
+        arrow = fetch(table.order_by(list(keys)))
         return {name: arrow[name].to_numpy(zero_copy_only=False) for name in arrow.column_names}
 
     @cached_property
     def first_order(self) -> float:
         """Mean value of a first order, in currency units."""
-        mean = self.table.first_amount.mean().to_pyarrow().as_py()
+        need(self.table, ["first_amount"], "the value of a new customer")
+        mean = fetch(self.table.aggregate(mean=self.table.first_amount.mean())).to_pylist()[0]["mean"]
         return float(mean or 0) / 10.0**self.digits
 
     @cached_property
     def paid_share(self) -> float:
         """Share of repeat purchase days that brought money: below 1 only where orders of zero count."""
+        need(self.table, _SPEND, "a forecast of spend")
         sums = self.table.aggregate(paid=self.table.spend_days.sum(), all=self.table.frequency.sum())
-        row = sums.to_pyarrow().to_pylist()[0]
+        row = fetch(sums).to_pylist()[0]
         return float(row["paid"] / row["all"]) if row["all"] else 1.0
 
     def where(self, column: str, value: str) -> RFM:
@@ -110,74 +161,32 @@ class RFM:
 
         given = {n: ibis.literal(v) if isinstance(v, str) else v for n, v in columns.items()}
         names = (*self.segments, *(n for n in columns if n not in self.segments))
-        return dataclasses.replace(self, table=self.table.mutate(**given).cache(), segments=names)
+        return dataclasses.replace(self, table=keep(self.table.mutate(**given)), segments=names)
 
     def __repr__(self) -> str:
         return f"<RFM of {len(self):,} customers as of {self.as_of}>"
 
     def __len__(self) -> int:
-        return int(self.table.count().to_pyarrow().as_py())
+        return int(fetch(self.table.aggregate(n=self.table.count())).to_pylist()[0]["n"])
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows as a data frame, in the order of customer_id."""
-        frame: pd.DataFrame = self.table.order_by("customer_id").execute()
+        frame: pd.DataFrame = to_pandas(self.table.order_by("customer_id"))
         return frame
 
     def to_parquet(self, path: str) -> None:
         """Write all rows to a Parquet file, in the order of customer_id."""
-        self.table.order_by("customer_id").to_parquet(path)
+        write_parquet(self.table.order_by("customer_id"), path)
 
     def _repr_html_(self) -> str:
-        frame: pd.DataFrame = self.table.order_by("customer_id").limit(8).execute()
+        frame: pd.DataFrame = to_pandas(self.table.order_by("customer_id").limit(8))
         caption = f"<p>RFM of {len(self):,} customers as of {self.as_of}; first rows:</p>"
         return caption + str(frame.to_html(index=False))
 
 
-def _count(orders: Transactions) -> Any:
-    """Two group-bys: customer and day, then customer. Only positive repeat days are spend days."""
-    import ibis
-
-    rows, names = orders.orders, [segment_column(name) for name in orders.own_segments]
-    days = rows.group_by("customer", "day").aggregate(
-        spent=rows.net.sum(), orders=rows.count(), **{n: rows[n].argmin(rows.row) for n in names}
-    )
-    base = days.group_by("customer").aggregate(
-        frequency=(days.count() - 1).cast("int32"),
-        first=days.day.min(),
-        last=days.day.max(),
-        first_amount=days.spent.argmin(days.day),
-        spent=days.spent.sum().cast("int64"),
-        paid_days=(days.spent > 0).sum(),
-        orders=days.orders.sum().cast("int64"),
-        **{n: days[n].argmin(days.day) for n in names},
-    )
-    spend_days = (base.paid_days - (base.first_amount > 0).cast("int64")).cast("int32")
-    repeat_spend = (base.spent - base.first_amount).cast("int64")
-    return base.select(
-        customer_id=base.customer,
-        frequency=base.frequency,
-        recency=(base["last"] - base["first"]).cast("int32"),
-        T=(ibis.literal(orders.as_of_day) - base["first"]).cast("int32"),
-        spend_days=spend_days,
-        repeat_spend=repeat_spend,
-        first_amount=base.first_amount.cast("int64"),
-        monetary_value=ibis.ifelse(spend_days > 0, repeat_spend / spend_days / 10**orders.digits, 0.0),
-        orders=base.orders,
-        first_date=_date(base["first"]),
-        last_date=_date(base["last"]),
-        **{n: base[n] for n in names},
-    )
-
-
-def _date(day: Any) -> Any:
-    import ibis
-
-    return (ibis.date(EPOCH) + day.as_interval("D")).cast("date")
-
-
 def _spans_years(table: Any) -> bool:
     """Whether first orders stretch over more months than a table of cohorts should have rows."""
-    span = table.aggregate(low=table["T"].min(), high=table["T"].max()).to_pyarrow().to_pylist()[0]
+    span = fetch(table.aggregate(low=table["T"].min(), high=table["T"].max())).to_pylist()[0]
     return bool((span["high"] or 0) - (span["low"] or 0) > COHORT_MONTHS * 31)
 
 
@@ -193,14 +202,16 @@ def _cohort(first_date: Any, quarterly: bool) -> Any:
 
 def _purchases(rfm: RFM) -> PurchaseHistory:
     rows = rfm.grouped(("frequency", "recency", "T"))
-    return _history(rows, rfm.unit)
+    return _history(rows, rfm)
 
 
-def _history(rows: dict[str, Any], unit: float) -> PurchaseHistory:
+def _history(rows: dict[str, Any], rfm: RFM) -> PurchaseHistory:
+    unit = days_in(rfm.unit or WEEK)
     return PurchaseHistory.from_days(rows["frequency"], rows["recency"], rows["T"], rows["customers"], unit)
 
 
 def _spend(rfm: RFM) -> SpendHistory:
+    need(rfm.table, _SPEND, "a spend history")
     repeaters = dataclasses.replace(rfm, table=rfm.table.filter(rfm.table.spend_days > 0))
     rows = repeaters.grouped(("spend_days", "repeat_spend"))
     return SpendHistory(
@@ -217,7 +228,9 @@ _KINDS: dict[type, Callable[[RFM], PurchaseHistory | SpendHistory]] = {
 def value_histories(rfm: RFM) -> tuple[dict[str, Any], PurchaseHistory, Any]:
     """Return what a forecast needs of the base: key columns, their purchase history, and spend days.
 
-    Keys are (frequency, recency, T, spend_days), all int32, so that results join back exactly.
+    Keys are (frequency, recency, T, spend_days): int32, or floats that nothing was done to, so that results
+    join back exactly.
     """
+    need(rfm.table, _SPEND, "a forecast of spend")
     rows = rfm.grouped(("frequency", "recency", "T", "spend_days"))
-    return rows, _history(rows, rfm.unit), np.asarray(rows["spend_days"], dtype=float)
+    return rows, _history(rows, rfm), np.asarray(rows["spend_days"], dtype=float)

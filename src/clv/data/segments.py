@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from clv.data.engines import fetch
+from clv.data.ready_made import need
 from clv.data.rfm import RFM
 
 _VALUES = ("One-time", "Repeat, lower value", "Repeat, high value")
@@ -28,6 +30,7 @@ class RFMCuts:
     @classmethod
     def of(cls, rfm: RFM) -> RFMCuts:
         """Measure the cut points on a base."""
+        need(rfm.table, ["first_amount"], "a segment by value")
         t = rfm.table
         since = t["T"] - t.recency
         facts = t.aggregate(
@@ -35,7 +38,7 @@ class RFMCuts:
             old=since.quantile(2 / 3),
             spend=(t.repeat_spend + t.first_amount).quantile(0.5, where=t.frequency > 0),
         )
-        row = facts.to_pyarrow().to_pylist()[0]
+        row = fetch(facts).to_pylist()[0]
         return cls(float(row["recent"] or 0), float(row["old"] or 0), float(row["spend"] or 0))
 
     def apply(self, rfm: RFM) -> RFM:

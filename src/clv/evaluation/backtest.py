@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.data.engines import fetch
 from clv.data.holdout import Holdout
 from clv.errors import ConfigError, FitError
 from clv.evaluation import metrics
@@ -112,7 +113,7 @@ def _totals(expected: Forecast, holdout: Holdout, churn: Churn, by: str | None) 
     days, t = holdout.days, expected.table
     sums = {"model": t.clv_mean.sum(), "actual": t.actual_spend.sum() / 10.0**holdout.rfm.digits}
     i = formula_inputs(expected.base, churn, days, by, **sums)
-    first = t.first_date.min().to_pyarrow().as_py()
+    first = fetch(t.aggregate(first=t.first_date.min())).to_pylist()[0]["first"]
     calendar = (holdout.cut - first).days + 1
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
     return pd.DataFrame(
@@ -138,15 +139,19 @@ def _per_customer(expected: Forecast, holdout: Holdout) -> tuple[pd.DataFrame, p
     t, scale = expected.table, 10.0**holdout.rfm.digits
     spend = (t.repeat_spend + t.first_amount) / scale
     age = t["T"].cast("float64")
-    columns = t.select(
-        x=t.frequency,
-        purchases=t.expected_purchases,
-        model=t.clv_mean,
-        own=simple.own_rate(t.frequency, age.clip(lower=1), spend, holdout.days),
-        own_first=simple.own_rate_with_first(age.clip(lower=simple.CUSTOMER_MIN_DAYS), spend, holdout.days),
-        actual=t.actual_spend / scale,
-        actual_purchases=t.actual_purchases,
-    ).to_pyarrow()
+    columns = fetch(
+        t.select(
+            x=t.frequency,
+            purchases=t.expected_purchases,
+            model=t.clv_mean,
+            own=simple.own_rate(t.frequency, age.clip(lower=1), spend, holdout.days),
+            own_first=simple.own_rate_with_first(
+                age.clip(lower=simple.CUSTOMER_MIN_DAYS), spend, holdout.days
+            ),
+            actual=t.actual_spend / scale,
+            actual_purchases=t.actual_purchases,
+        )
+    )
     c: dict[str, Any] = {name: columns[name].to_numpy().astype(float) for name in columns.column_names}
     scores = {
         name: {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.data.engines import fetch
 from clv.data.segments import BEHAVIOURAL
 from clv.errors import ConfigError, FitError
 from clv.evaluation.backtest import OTHER, HoldoutResult
@@ -139,7 +140,7 @@ def _merge_tiny(forecast: Forecast, by: str) -> tuple[Forecast, list[str]]:
     import ibis
 
     t = forecast.table
-    counts = t.group_by(segment=t[by]).aggregate(customers=t.count()).to_pyarrow().to_pandas()
+    counts = fetch(t.group_by(segment=t[by]).aggregate(customers=t.count())).to_pandas()
     tiny = sorted(counts.loc[counts["customers"] < TINY, "segment"])
     if not tiny or len(counts) == 1:
         return forecast, []

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.data.engines import fetch
+from clv.data.ready_made import need
 from clv.data.rfm import RFM
 from clv.errors import DataError
 from clv.forecasting import simple
@@ -26,6 +28,7 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
     """
     import ibis
 
+    need(rfm.table, ["first_amount"], "a simple formula")
     t, scale = rfm.table, 10.0**rfm.digits
     spend = (t.repeat_spend + ibis.ifelse(t.first_amount > 0, t.first_amount, 0)) / scale
     age = t["T"].cast("float64")
@@ -46,7 +49,9 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
         **sums,
     }
     segment = t[by] if by else ibis.literal(ALL)
-    frame: pd.DataFrame = t.group_by(segment=segment).aggregate(**measures).order_by("segment").execute()
+    frame: pd.DataFrame = fetch(
+        t.group_by(segment=segment).aggregate(**measures).order_by("segment")
+    ).to_pandas()
     if by and (frame["segment"] == ALL).any():
         raise DataError(
             f"D041 a segment of {by!r} is called {ALL!r}, as the line of totals is. Rename it in the data."

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ class Study:
     @property
     def as_of(self) -> dt.date:
         """The last day that counted."""
-        return self.rfm.as_of
+        return self.orders.as_of_date
 
     @property
     def cac(self) -> float | None:
@@ -101,7 +100,7 @@ def study(
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
     comparisons = [compare(ahead, economics, by, tested) for by in names]
-    _known_segments(economics, comparisons)
+    economics.check_segments({str(name) for c in comparisons for name in c.members})
     return Study(
         orders,
         economics,
@@ -135,18 +134,3 @@ def _beyond_five_years(lifetime: Forecast | None) -> float:
         return float("nan")
     near = dataclasses.replace(lifetime, horizon="5y").totals()["clv"].iloc[0]
     return float(1 - near / lifetime.totals()["clv"].iloc[0])
-
-
-def _known_segments(economics: Economics, comparisons: Sequence[Comparison]) -> None:
-    """P001: acquisition costs belong to segments that exist."""
-    if not isinstance(economics.cac, Mapping):
-        return
-    known = {str(name) for c in comparisons for name in c.members}
-    unknown = [name for name in economics.cac if name not in known]
-    messages = []
-    for name in unknown:
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else " Name its column in segments."
-        messages.append(f"P001 cac names a segment that no customer is in; got {name!r}.{hint}")
-    if messages:
-        raise ConfigError(*messages)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.data.engines import fetch, keep, to_pandas, write_parquet
 from clv.data.rfm import RFM, value_histories
+from clv.data.transfers import upload
 from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
@@ -56,17 +58,19 @@ class Forecast:
         """The RFM table with the forecast columns, as an Ibis table on the engine of the base."""
         import ibis
 
-        terms = ibis.memtable(self._terms())
+        terms = upload(self.rfm.table.get_backend(), self._terms())
         joined = self.rfm.table.inner_join(terms, list(KEYS))
-        spend = joined.repeat_spend / 10.0**self.rfm.digits
-        whole = (joined.repeat_spend + joined.first_amount) / 10.0**self.rfm.digits
+        spend = joined.repeat_spend.cast("float64") / 10.0**self.rfm.digits
+        whole = ibis.null("float64")
+        if "first_amount" in joined.columns:  # a ready-made table does not know
+            whole = (joined.repeat_spend + joined.first_amount).cast("float64") / 10.0**self.rfm.digits
         valued = joined.mutate(
             expected_spend=joined.e0 + joined.e1 * spend,
             clv_mean=joined.c0 + joined.c1 * spend,
             historic_value=whole * self.margin,
         ).drop("e0", "e1", "c0", "c1")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
-        return valued.mutate(percentile=(rank * 100).round(2)).cache()
+        return keep(valued.mutate(percentile=(rank * 100).round(2)))
 
     @property
     def base(self) -> RFM:
@@ -100,11 +104,11 @@ class Forecast:
             "clv_mean": t.clv_mean.mean(),
         }
         grouped = t.group_by(by).aggregate(**measures).order_by(by) if by else t.aggregate(**measures)
-        frame: pd.DataFrame = grouped.execute()
+        frame: pd.DataFrame = fetch(grouped).to_pandas()
         return frame
 
-    def _terms(self) -> pd.DataFrame:
-        import pandas as pd
+    def _terms(self) -> Any:
+        import pyarrow as pa
 
         rows, history, spend_days = value_histories(self.rfm)
         unit = self.purchase.unit
@@ -125,7 +129,7 @@ class Forecast:
                 "discount above 0, "
                 'or a horizon such as "5y".'
             )
-        return pd.DataFrame({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})
+        return pa.table({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,19 +170,19 @@ class CustomerForecast:
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows as a data frame."""
-        frame: pd.DataFrame = self.table.execute()
+        frame: pd.DataFrame = to_pandas(self.table)
         return frame
 
     def to_parquet(self, path: str) -> None:
         """Write all rows to a Parquet file."""
-        self.table.to_parquet(path)
+        write_parquet(self.table, path)
 
     def to_csv(self, path: str) -> None:
         """Write all rows to a CSV file."""
         self.table.to_csv(path, header=True)
 
     def _repr_html_(self) -> str:
-        frame: pd.DataFrame = self.table.limit(8).execute()
+        frame: pd.DataFrame = to_pandas(self.table.limit(8))
         return f"<p>{self.forecast.basis}; first rows:</p>{frame.to_html(index=False)}"
 
 
@@ -205,12 +209,16 @@ def forecast(
     ------
     FitError M001
         When a fit did not converge.
-    ConfigError C002, C003, C006, C011
+    ConfigError C001, C002, C003, C006, C011
     """
     for role, fit, needed in (("purchase", purchase, "p_alive"), ("spend", spend, "expected_spend_terms")):
         if not hasattr(getattr(fit, "model", None), needed):
             got = type(getattr(fit, "model", fit)).__name__
             raise ConfigError(f"C012 {role} must be a fit of a {role} model; got {got}. Are the two swapped?")
+    if rfm.as_of is None:
+        raise ConfigError(
+            'C001 as_of is where a forecast starts; give it: clv.RFM(table, unit, as_of="2026-09-30").'
+        )
     for fit in (purchase, spend):
         if not fit.converged:
             raise FitError(fit.message)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from clv.errors import ConfigError
 from clv.units import DAYS_PER_YEAR, LIFETIME, horizon_days, percent
 
 _ANY_DAY = dt.date(2026, 1, 1)
+_SURELY_PERCENT = 2.0  # a rate from here to 100 was meant as a percentage
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Economics:
 
     Raises
     ------
-    ConfigError C002, C003, C004, C006, P002
+    ConfigError C002, C003, C004, C006, C009, C010, P002
     """
 
     margin: float
@@ -53,27 +55,29 @@ class Economics:
     cac: float | Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        wrong = []
-        if not 0 < self.margin <= 1:
-            percent = f" Did you mean {self.margin / 100:g}?" if 1 < self.margin <= 100 else ""
-            wrong.append(f"C002 margin must be a share above 0 and at most 1; got {self.margin:g}.{percent}")
-        if not 0 <= self.discount <= 1:
-            percent = f" Did you mean {self.discount / 100:g}?" if 1 < self.discount <= 100 else ""
-            wrong.append(f"C003 discount must be an annual rate from 0 to 1; got {self.discount:g}.{percent}")
+        wrong = [*_margin(self.margin), *_discount(self.discount), *_horizon(self.horizon)]
         costs = self.cac.values() if isinstance(self.cac, Mapping) else [self.cac or 0.0]
         if any(not 0 <= cost < float("inf") for cost in costs):
             wrong.append(f"P002 cac must be 0 or more; got {self.cac!r}.")
-        for check in (self.churn_rule, lambda: horizon_days(self.horizon, _ANY_DAY)):
-            try:
-                check()
-            except ConfigError as error:
-                wrong += error.messages
-        if self.horizon == LIFETIME:
-            wrong.append(
-                'C006 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.'
-            )
+        try:
+            self.churn_rule()
+        except ConfigError as error:
+            wrong += error.messages
         if wrong:
             raise ConfigError(*wrong)
+
+    def check_segments(self, known: Collection[str]) -> None:
+        """Raise ConfigError P001 for acquisition costs of segments that are none of `known`."""
+        named = self.cac if isinstance(self.cac, Mapping) else {}
+        messages = []
+        for name in named:
+            if name in known:
+                continue
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {close[0]!r}?" if close else "Name its column in segments."
+            messages.append(f"P001 cac names a segment that no customer is in; got {name!r}. {hint}")
+        if messages:
+            raise ConfigError(*messages)
 
     def churn_rule(self) -> Churn:
         """Read `churn`."""
@@ -81,6 +85,7 @@ class Economics:
             if not 0 < self.churn <= 1:
                 raise ConfigError(
                     f"C004 churn must be an annual share above 0 and at most 1; got {self.churn:g}."
+                    f"{_as_percent(self.churn)}"
                 )
             return Churn(f"{percent(self.churn)} of customers a year (given)", share=float(self.churn))
         kind, _, length = self.churn.partition(":")
@@ -100,3 +105,39 @@ class Economics:
             )
         sentence = f"customers at least {days:.0f} days old with no order in the last {days:.0f} days"
         return Churn(sentence, period_days=days, silent_days=days - 1, minimum_age=days)
+
+
+def _margin(margin: float) -> list[str]:
+    if 0 < margin <= 1:
+        return []
+    return [f"C002 margin must be a share above 0 and at most 1; got {margin:g}.{_as_percent(margin)}"]
+
+
+def _discount(discount: float) -> list[str]:
+    """C003 where only a percentage makes sense (2 to 100), C009 for all else above 1."""
+    if 0 <= discount <= 1:
+        return []
+    if 1 < discount < _SURELY_PERCENT:
+        return [
+            f"C009 discount must not be above 1, that is 100 % a year; got {discount:g}. Write "
+            f"{discount / 100:g} for {discount:g} %, or {discount / 10:g} for {10 * discount:g} %."
+        ]
+    if discount > 100:
+        return [f"C009 discount must not be above 1, that is 100 % a year; got {discount:g}."]
+    return [f"C003 discount must be an annual rate from 0 to 1; got {discount:g}.{_as_percent(discount)}"]
+
+
+def _horizon(horizon: str) -> list[str]:
+    if isinstance(horizon, list | tuple):
+        return [f"C010 horizon must be one length; got {list(horizon)!r}. Write a config for each."]
+    if horizon == LIFETIME:
+        return ['C006 horizon must end; got "lifetime". The lifetime value is reported beside it anyway.']
+    try:
+        horizon_days(horizon, _ANY_DAY)
+    except ConfigError as error:
+        return list(error.messages)
+    return []
+
+
+def _as_percent(value: float) -> str:
+    return f" Did you mean {value / 100:g}?" if 1 < value <= 100 else ""

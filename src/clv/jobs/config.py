@@ -3,33 +3,93 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
+import glob
+import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
+from clv.data.addresses import expanded
 from clv.data.contract import Transactions
 from clv.errors import ClvError, ConfigError
 from clv.forecasting.economics import Economics
+from clv.jobs.runs import slug
+from clv.jobs.wording import sentences, shown, unknown
+from clv.units import as_date, horizon_days
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_ANY_DAY = dt.date(2026, 1, 1)
+
+
+def _day(value: Any) -> Any:
+    try:
+        return as_date(value, "")
+    except ConfigError:
+        raise _wrong("C001", 'must be a date such as "2026-09-30"; got {got}', got=shown(value)) from None
+
+
+def _gap(value: Any) -> Any:
+    try:
+        horizon_days(value, _ANY_DAY)
+    except ConfigError:
+        raise _wrong("C006", 'must be a length such as "90d"; got {got}', got=shown(value)) from None
+    return value
+
+
+def _salt(value: Any) -> Any:
+    """Accept the name of a variable only; no message shows what stands in its place."""
+    named = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+    if named is None:
+        said = "must name a variable of the environment, as {form}; a salt in a file is no secret"
+        raise _wrong("C001", said, form='"${CLV_SALT}"')
+    return _place(value)
+
+
+def _place(value: Any) -> Any:
+    """Refuse an address with a password in it, or with a variable that is not set, without showing either."""
+    try:
+        expanded(str(value), "")
+        return value
+    except ConfigError as error:
+        raise _wrong("C001", "{said}", said=error.messages[0].removeprefix("C001").strip(" .")) from None
+
+
+def _wrong(code: str, sentence: str, /, **values: str) -> PydanticCustomError:
+    return PydanticCustomError(code, sentence, values)
+
+
+type Day = Annotated[dt.date, BeforeValidator(_day)]
+type Place = Annotated[str, BeforeValidator(_place)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class Input(_Section):
-    """Where the log is, and what may be assumed of it."""
+    """Where the log is, what stands beside it, and what may be assumed of both."""
 
-    path: str
-    customers: str | None = None
-    as_of: dt.date | None = None
+    path: Place
+    table: str | None = None
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    customers: Place | None = None
+    identities: Place | None = None
+    erased: list[str] | Place | None = None
+    fx: Place | None = None
+    as_of: Day | None = None
     timezone: str | None = None
     date_format: str | None = None
-    currency: str = "USD"
-    guest_ids: list[str] = []
-    allow_gap: str | None = None
+    time_unit: Literal["s", "ms", "us"] | None = None
+    currency: str | None = None
+    decimal: Literal[".", ","] | None = None
+    amount_unit: Literal["major", "minor"] | None = None
+    guest_ids: list[str] | None = None
+    hash_ids: Annotated[str | None, BeforeValidator(_salt)] = None
+    allow_gap: Annotated[str | None, BeforeValidator(_gap)] = None
 
 
 class Columns(_Section):
@@ -40,13 +100,16 @@ class Columns(_Section):
     amount: str = "amount"
     order_id: str | None = None
     refund_of: str | None = None
+    type: str | None = None
+    currency: str | None = None
 
 
 class Policies(_Section):
-    """What becomes of refunds, repeated rows, zeros and gaps."""
+    """What becomes of refunds, repeated rows, lines of orders, zeros and gaps."""
 
-    refunds: Literal["net_to_original", "drop"] | None = None
+    refunds: Literal["net_to_original", "as_booked", "drop"] | None = None
     duplicates: Literal["drop", "keep"] | None = None
+    line_items: bool = False
     zero_orders: Literal["drop", "count"] = "drop"
     missing_amount: Literal["drop"] | None = None
 
@@ -58,19 +121,20 @@ class Segments(_Section):
 
 
 class Worth(_Section):
-    """The assumptions that turn purchases into money."""
+    """The assumptions that turn purchases into money; `Economics` says which can be meant."""
 
     margin: float
     discount: float = 0.10
-    horizon: str = "12m"
+    horizon: Any = "12m"
     churn: str | float = "inactive:180d"
     cac: float | dict[str, float] | None = None
+    allow_extrapolation: bool = False
 
 
 class Split(_Section):
     """The last day of the calibration period."""
 
-    cut: dt.date
+    cut: Day
 
 
 class Report(_Section):
@@ -94,29 +158,63 @@ class Config(_Section):
 
     def transactions(self) -> Transactions:
         """The log that the config describes."""
-        given = self.input.model_dump(exclude={"path", "customers"})
+        given, columns = self.input.model_dump(), self.columns.model_dump()
+        given |= {name: self.place(text) for name, text in self.inputs().items() if name != "path"}
+        salt = _VARIABLE.fullmatch(given.pop("hash_ids") or "")
         return Transactions(
-            self.resolve(self.input.path),
-            customers=self.resolve(self.input.customers) if self.input.customers else None,
+            self.place(given.pop("path")),
             segments=tuple(self.segments.columns),
+            hash_ids=os.environ[salt[1]] if salt else None,
+            currency_column=columns.pop("currency"),
             **given,
-            **self.columns.model_dump(),
+            **columns,
             **self.policies.model_dump(),
         )
 
+    def inputs(self) -> dict[str, str]:
+        """The sources by their key, as they are written: the log, and what stands beside it."""
+        names = ("path", "customers", "identities", "erased", "fx")
+        given = {name: getattr(self.input, name) for name in names}
+        return {name: text for name, text in given.items() if isinstance(text, str)}
+
     def assumptions(self) -> Economics:
         """The economics that the config describes."""
-        return Economics(**self.economics.model_dump())
+        return Economics(**self.economics.model_dump(exclude={"allow_extrapolation"}))
+
+    @property
+    def runs(self) -> Path:
+        """The folder of this report's runs."""
+        return self.resolve(self.report.folder) / slug(self.report.name)
 
     def resolve(self, path: str) -> Path:
         """Return a path of the config, read from the config's own folder."""
-        return (self.base / path).resolve()
+        return (self.base / Path(path).expanduser()).resolve()
+
+    def place(self, text: str) -> Path | str:
+        """Return where a source is: a file or folder, a pattern of files, or an address as it is written."""
+        meant = expanded(text, "a source")
+        if "://" in meant or (text.startswith("${") and Path(meant).is_absolute()):
+            return text
+        path = self.resolve(text)
+        parts = Path(text).parts
+        fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+        if fixed == len(parts) or path.exists():
+            return path
+        folder = glob.escape(str(self.resolve(str(Path(*parts[:fixed])))))
+        return "/".join([folder.rstrip("/"), *parts[fixed:]])
+
+    def written(self) -> dict[str, Any]:
+        """The config for the manifest: variables by name, and erased ids as a count."""
+        content = self.model_dump(mode="json")
+        if isinstance(self.input.erased, list):
+            content["input"]["erased"] = f"{len(self.input.erased):,} ids"
+        return content
 
 
 def load(path: Path) -> Config:
     """Read and check a config file.
 
-    Raises ConfigError with every problem: C001 for keys and values, C002 to C006 for assumptions.
+    Raises ConfigError with every problem: C001 for keys and values, C002 to C010 for assumptions.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -126,72 +224,50 @@ def load(path: Path) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"C001 {path} cannot be read as TOML: {error}.") from None
-    problems = [_unknown(["base"])] if "base" in raw else []
+    problems = [unknown(Config, ["base"])] if "base" in raw else []
     if isinstance(raw.get("report", {}), dict):
         raw["report"] = {"name": path.stem, **raw.get("report", {})}
+    bad: set[str] = set()
+    config = None
     try:
         config = Config.model_validate({**raw, "base": path.resolve().parent})
     except ValidationError as error:
-        problems += [_sentence(problem) for problem in error.errors()]
-    for check in (_economics_of(raw), _options_of(raw)):
-        try:
-            check()
-        except ClvError as error:
-            problems += [m for m in error.messages if m not in problems]
-        except (TypeError, ValueError):
-            pass  # of the wrong kind, which the schema has said already
-    if problems:
+        problems += sentences(Config, error.errors())
+        bad = {".".join(map(str, problem["loc"][:2])) for problem in error.errors()}
+    problems += _beyond_the_schema(raw, bad)
+    if problems or config is None:
         raise ConfigError(*problems)
     return config
 
 
-def _economics_of(raw: dict[str, Any]) -> Any:
-    given = raw.get("economics", {})
-    known = {k: v for k, v in given.items() if k in Worth.model_fields} if isinstance(given, dict) else {}
-    return lambda: Economics(**{"margin": 0.5, **known})
+def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
+    """What economics and the log's options refuse themselves, of the keys that the schema has let pass."""
+
+    def given(section: str, model: type[BaseModel]) -> dict[str, Any]:
+        keys = raw.get(section, {})
+        known = keys if isinstance(keys, dict) else {}
+        return {k: v for k, v in known.items() if k in model.model_fields and f"{section}.{k}" not in bad}
+
+    worth = given("economics", Worth)
+    worth.pop("allow_extrapolation", None)
+    options = given("input", Input) | given("policies", Policies)
+    options |= {"segments": given("segments", Segments).get("columns", ())}
+    for name in ("path", "hash_ids"):
+        options.pop(name, None)
+    problems: list[str] = []
+    for section, check in (
+        ("economics", lambda: Economics(**{"margin": 0.5, **worth})),
+        ("input", lambda: Transactions("", **options)),
+    ):
+        try:
+            check()
+        except ClvError as error:
+            problems += [_with_path(message, section) for message in error.messages]
+    return problems
 
 
-def _options_of(raw: dict[str, Any]) -> Any:
-    """The log's own checks of options that the schema leaves open, such as the length of a gap."""
-    given = raw.get("input", {})
-    gap = given.get("allow_gap") if isinstance(given, dict) else None
-    return lambda: Transactions("", allow_gap=gap).allowed_gap_days if isinstance(gap, str) else None
-
-
-def _sentence(problem: Any) -> str:
-    """One pydantic problem in our own words."""
-    where = [str(part) for part in problem["loc"]]
-    key = ".".join(where)
-    if problem["type"] == "extra_forbidden":
-        return _unknown(where)
-    if problem["type"] == "missing":
-        return f"C001 {key!r} is required."
-    said = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"C001 {key!r}: {said}; got {problem['input']!r}."
-
-
-def _unknown(where: list[str]) -> str:
-    """Refuse a key, and say where it belongs or what was meant."""
-    known, key = _keys_beside(where[:-1]), where[-1]
-    homes = [
-        name
-        for name in _keys_beside([])
-        if where[:-1] != [name] and key in _keys_beside([name]) and key != name
-    ]
-    close = difflib.get_close_matches(key, known, 1)
-    hint = f"Known keys here: {', '.join(known)}."
-    if close:
-        hint = f"Did you mean {close[0]!r}?"
-    elif homes and len(where) > 1:
-        hint = f"It belongs in [{homes[0]}]."
-    return f"C001 unknown key {'.'.join(where)!r}. {hint}"
-
-
-def _keys_beside(path: list[str]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in path:
-        field = model.model_fields.get(part)
-        kind = field.annotation if field else None
-        options = [kind, *getattr(kind, "__args__", ())]
-        model = next((k for k in options if isinstance(k, type) and issubclass(k, BaseModel)), model)
-    return [name for name in model.model_fields if name != "base"]
+def _with_path(message: str, section: str) -> str:
+    """Give a key its path, where a message begins with its name."""
+    code, name, rest = message.split(" ", 2)
+    model: type[BaseModel] = Worth if section == "economics" else Input
+    return f"{code} '{section}.{name}' {rest}" if name in model.model_fields else message

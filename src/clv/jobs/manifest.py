@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import clv
+from clv.data.addresses import expanded
+from clv.data.files import find_files
+from clv.errors import DataError
+from clv.jobs.restated import months
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
@@ -27,9 +31,31 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def source_hash(place: Path | str) -> str | None:
+    """Hash what a source is made of: a file, or the sorted hashes of many, a line each.
+
+    None for a server, and for files that are not on this machine.
+    """
+    where = expanded(str(place), "a source")
+    if "://" in where:
+        return None
+    try:
+        found = find_files(where, where)
+    except DataError:
+        return None
+    if Path(where).is_file():
+        return sha256(found[0])
+    lines = sorted(f"{sha256(path)}\n" for path in found)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def inputs(config: Config) -> list[dict[str, str | None]]:
+    """The sources as the config writes them, each with its hash; the log first."""
+    return [{"path": text, "sha256": source_hash(config.place(text))} for text in config.inputs().values()]
+
+
 def manifest(config: Config, study: Study, run_id: str, started: str, seconds: float) -> dict[str, Any]:
-    """Everything but the outputs' hashes, ready for JSON."""
-    inputs = [config.input.path, *([config.input.customers] if config.input.customers else [])]
+    """Everything but the hashes of what went in and came out, ready for JSON."""
     reconciled = study.orders.reconciliation()
     base = study.forecast.totals().iloc[0]
     lifetime = study.lifetime.totals()["clv"].iloc[0] if study.lifetime else None
@@ -41,12 +67,12 @@ def manifest(config: Config, study: Study, run_id: str, started: str, seconds: f
         "started": started,
         "seconds": round(seconds, 2),
         "peak_memory_mb": _peak_memory(),
-        "config": config.model_dump(mode="json"),
-        "inputs": [{"path": path, "sha256": sha256(config.resolve(path))} for path in inputs],
+        "config": config.written(),
         "findings": [
             {"code": f.code, "severity": f.severity, "message": f.message} for f in study.orders.findings
         ],
         "reconciliation": reconciled.to_dict(orient="records"),
+        "history": {"currency": study.orders.money_unit, "months": months(study.orders)},
         "rfm_cuts": dataclasses.asdict(study.cuts),
         "holdout": _holdout(study),
         "headline": {

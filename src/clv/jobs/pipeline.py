@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import clv
-from clv.data.checks import check_size
 from clv.data.contract import Transactions
-from clv.data.holdout import known_at
-from clv.errors import DataError
+from clv.data.engines import write_parquet
 from clv.evaluation.study import Study, study
 from clv.jobs import manifest as manifests
+from clv.jobs.checking import check, checks_table
 from clv.jobs.config import Config
-from clv.jobs.runs import new_id, run_folder, slug
+from clv.jobs.runs import new_id, run_folder
 from clv.reporting import html, workbook
 from clv.reporting.pages import pages
 
@@ -34,28 +33,23 @@ class Run:
 def checked(config: Config) -> Transactions:
     """Return the log of a config, or raise what would stop a run on it before anything is fitted.
 
-    DataError with the findings, D031 and D032 included; ConfigError C007 for a hold-out without data.
+    DataError with all failing findings; ConfigError where all of them are of the config.
     """
-    orders = config.transactions()
-    orders.check()
-    small = [str(finding) for finding in check_size(orders.rfm())]
-    if small:
-        raise DataError(*small)
-    if config.holdout:
-        known_at(orders, config.holdout.cut)
-    return orders
+    found = check(config)
+    error = found.error()
+    if error:
+        raise error
+    return found.orders
 
 
 def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> Run:
     """Run a config to the end, or raise and leave nothing behind.
 
-    Writes report.html, report.xlsx, forecast.parquet and .csv, rfm.parquet, model.json and run.json.
+    Writes report.html, report.xlsx, forecast.parquet and .csv, rfm.parquet, checks.parquet, model.json and
+    run.json.
     """
-    started, clock, run_id = (
-        dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        time.perf_counter(),
-        new_id(),
-    )
+    clock, run_id = time.perf_counter(), new_id()
+    started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     progress("Checking the log")
     found = study(
         checked(config),
@@ -63,23 +57,25 @@ def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> 
         holdout=config.holdout.cut if config.holdout else None,
         progress=progress,
     )
-    parent = config.resolve(config.report.folder) / slug(config.report.name)
     progress("Writing the report")
-    with run_folder(parent, found.as_of, run_id) as folder:
-        _write(config, found, run_id, folder)
+    sources = manifests.inputs(config)
+    with run_folder(config.runs, found.as_of, run_id) as folder:
+        _write(config, found, run_id, sources[0], folder)
         made = manifests.manifest(config, found, run_id, started, time.perf_counter() - clock)
+        made["inputs"] = sources
         made["outputs"] = {path.name: manifests.sha256(path) for path in sorted(folder.iterdir())}
         manifests.write_json(folder / "run.json", made)
-    return Run(parent / f"{found.as_of}_{run_id}", found, made)
+    return Run(config.runs / f"{found.as_of}_{run_id}", found, made)
 
 
-def _write(config: Config, found: Study, run_id: str, folder: Path) -> None:
+def _write(config: Config, found: Study, run_id: str, log: dict[str, str | None], folder: Path) -> None:
     shown = pages(found)
+    table = config.input.table
     notes = {
         "Run": run_id,
         "Made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC by clv {clv.__version__}",
-        "Input": config.input.path,
-        "SHA-256": manifests.sha256(config.resolve(config.input.path))[:16],
+        "Input": f"{log['path']}, table {table}" if table else str(log["path"]),
+        "SHA-256": log["sha256"][:16] if log["sha256"] else "none: not a file here",
     }
     text = html.render(found, config.report.name, shown, notes)
     (folder / "report.html").write_text(text, encoding="utf-8")
@@ -88,5 +84,6 @@ def _write(config: Config, found: Study, run_id: str, folder: Path) -> None:
     customers.to_parquet(str(folder / "forecast.parquet"))
     customers.to_csv(str(folder / "forecast.csv"))
     found.rfm.to_parquet(str(folder / "rfm.parquet"))
+    write_parquet(checks_table(found.orders), str(folder / "checks.parquet"))
     fits = {"purchase": found.purchase.to_dict(), "spend": found.spend.to_dict()}
     manifests.write_json(folder / "model.json", {"schema": 1, "as_of": str(found.as_of), **fits})

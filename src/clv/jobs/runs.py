@@ -63,6 +63,32 @@ def run_folder(parent: Path, as_of: dt.date, run_id: str) -> Iterator[Path]:
         ) from error
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise OutputError O001 for a file that is there already: nothing is ever overwritten."""
+    if path.exists():
+        raise OutputError(f"O001 {path} exists. Choose another name, or move it away.")
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Give a name to write to, beside `path`; on success the file becomes `path`, on any error nothing stays.
+
+    Raises OutputError O001 when `path` exists, O002 when it cannot be written.
+    """
+    refuse_existing(path)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        yield partial
+        refuse_existing(path)
+        partial.rename(path)
+    except _write_failures() as error:
+        reason = str(error.strerror if isinstance(error, OSError) and error.strerror else error).rstrip(".")
+        raise OutputError(f"O002 {path} could not be written: {reason}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def _write_failures() -> tuple[type[Exception], ...]:
     """What a full disk looks like from Python, from the engine, and from the workbook's writer."""
     from duckdb import IOException

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from clv.datasets import cdnow_path, example_path, load_shop
 from clv.errors import OutputError
+from clv.jobs.runs import new_file, refuse_existing
+
+type Writer = Callable[[Path], Any]
+_SHOP = ("transactions", "customers", "spend", "ledger")
 
 
 def start(folder: Path, demo: str) -> Path:
     """Write `<demo>.toml` and its data into a folder; returns the config's path.
 
-    Raises OutputError O001 when a file is there already, O002 when the folder cannot be written.
+    Raises OutputError O001 when a file is there already, O002 when the folder cannot be written; nothing is
+    left half-written.
     """
     config = folder / f"{demo}.toml"
-    if config.exists():
-        raise OutputError(f"O001 {config} exists. Choose another folder, or move it away.")
+    text = example_path(demo).read_text(encoding="utf-8").replace('"../', '"')
+    names = [cdnow_path().name] if demo == "cdnow" else [f"shop_{name}.csv" for name in _SHOP]
+    data = [folder / "data" / name for name in names]
+    for path in (config, *data):
+        refuse_existing(path)
     try:
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        _write_data(folder / "data", demo)
-        text = example_path(demo).read_text(encoding="utf-8")
-        config.write_text(text.replace('"../', '"'), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"O002 cannot write to {folder}: {error.strerror}.") from None
+    text_of_config: Writer = partial(Path.write_text, data=text, encoding="utf-8")
+    with ExitStack() as files:
+        for path, write in zip((config, *data), (text_of_config, *_writers(demo)), strict=True):
+            write(files.enter_context(new_file(path)))
     return config
 
 
-def _write_data(folder: Path, demo: str) -> None:
+def _writers(demo: str) -> list[Writer]:
     if demo == "cdnow":
-        shutil.copyfile(cdnow_path(), folder / cdnow_path().name)
-        return
+        return [partial(shutil.copyfile, cdnow_path())]
     shop = load_shop()
-    for name in ("transactions", "customers", "spend", "ledger"):
-        getattr(shop, name).to_csv(folder / f"shop_{name}.csv", index=False)
+    return [partial(getattr(shop, name).to_csv, index=False) for name in _SHOP]

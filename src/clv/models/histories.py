@@ -7,6 +7,9 @@
 | `T`      | `T` (age)        | first purchase to the as-of date         | time unit      |
 | `m`      | `spend_days`     | repeat days with positive value          | count          |
 | `S`      | `repeat_spend`   | their total value (mean: S / m)          | currency       |
+| `n`      | `n`              | opportunities to buy (then `x` of them   | count          |
+|          |                  | were taken, the last was number `t_x`)   |                |
+| `age`    | `age`            | renewals faced by a contract             | count          |
 | `weight` | `customers`      | customers who share the row              | count          |
 """
 
@@ -23,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clv.errors import DataError
 from clv.models.protocols import Array, Parameter
-from clv.units import WEEK
+from clv.units import DAYS_PER_YEAR, WEEK
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,107 @@ class SpendHistory:
         return (values,), inverse
 
 
+@dataclass(frozen=True)
+class OpportunityHistory:
+    """Discrete opportunities to buy: x of n periods had a purchase, the last of them was number t_x.
+
+    Periods are numbered from 1, after the one with the first purchase; `unit` is the days in a period.
+    """
+
+    x: Array
+    t_x: Array
+    n: Array
+    weight: Array = dataclasses.field(default_factory=lambda: np.ones(1))
+    unit: float = DAYS_PER_YEAR
+
+    def __post_init__(self) -> None:
+        _store(self, "x", "t_x", "n", "weight")
+        x, t_x, n = self.x, self.t_x, self.n
+        _refuse(
+            (~_counts(x, t_x, n), "D046 x, t_x and n must be whole numbers, 0 or more"),
+            (t_x > n, "D037 t_x must not exceed n (it is the number of the last period with a purchase)"),
+            (x > t_x, "D046 x must not exceed t_x: it counts periods with a purchase, not purchases"),
+            ((x == 0) & (t_x > 0), "D039 t_x without a repeat purchase: is the first period counted?"),
+            (~(self.weight >= 0), "D046 weights must be 0 or more"),
+        )
+
+    @property
+    def measured(self) -> str:
+        """The unit in words."""
+        return f"opportunities of {self.unit:g} days"
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return itself, so that a history built by hand can be fitted directly."""
+        return _as_kind(self, kind, by)
+
+    def typical(self) -> float:
+        """One: periods are counted, not measured."""
+        return 1.0
+
+    def moments(self) -> dict[str, float]:
+        """Return what must be above zero for a fit to mean anything, by name."""
+        return {
+            "the number of periods with a repeat purchase": float((self.weight * self.x).sum()),
+            "the number of opportunities": float((self.weight * self.n).sum()),
+        }
+
+    def rescaled(self, size: float) -> Self:
+        """Return itself; DataError D047 for any size but 1: periods cannot be split afterwards."""
+        return _unscaled(self, size)
+
+
+@dataclass(frozen=True)
+class RetentionHistory:
+    """Contracts by age: lost at renewal number `age` where `churned` is 1, still alive after it where 0.
+
+    `unit` is the number of days between two renewals.
+    """
+
+    age: Array
+    churned: Array
+    weight: Array = dataclasses.field(default_factory=lambda: np.ones(1))
+    unit: float = DAYS_PER_YEAR
+
+    def __post_init__(self) -> None:
+        _store(self, "age", "churned", "weight")
+        _refuse(
+            (~_counts(self.age), "D046 age must be a whole number of renewals, 0 or more"),
+            (~np.isin(self.churned, (0, 1)), "D046 churned must be 1 (lost) or 0 (alive)"),
+            ((self.age == 0) & (self.churned == 1), "D046 nobody is lost before the first renewal, age 1"),
+            (~(self.weight >= 0), "D046 weights must be 0 or more"),
+        )
+
+    @property
+    def measured(self) -> str:
+        """The unit in words."""
+        return f"renewals every {self.unit:g} days"
+
+    def __len__(self) -> int:
+        return len(self.age)
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return itself, so that a history built by hand can be fitted directly."""
+        return _as_kind(self, kind, by)
+
+    def typical(self) -> float:
+        """One: renewals are counted, not measured."""
+        return 1.0
+
+    def moments(self) -> dict[str, float]:
+        """Return what must be above zero for a fit to mean anything, by name."""
+        return {
+            "the number of renewals faced": float((self.weight * self.age).sum()),
+            "the number of contracts lost": float((self.weight * self.churned).sum()),
+        }
+
+    def rescaled(self, size: float) -> Self:
+        """Return itself; DataError D047 for any size but 1: renewals cannot be split afterwards."""
+        return _unscaled(self, size)
+
+
 def _by_history(parameters: Sequence[Parameter]) -> bool:
     return any(np.ndim(p) > 0 and np.shape(p)[-1] != 1 for p in parameters)
 
@@ -192,7 +296,7 @@ def _gather(
     return f(*values)[..., inverse]
 
 
-def _store(history: PurchaseHistory | SpendHistory, *names: str) -> None:
+def _store(history: object, *names: str) -> None:
     """Turn the columns into float arrays of one length."""
     columns: list[ArrayLike] = [getattr(history, name) for name in names]
     try:
@@ -211,6 +315,24 @@ def _refuse(*rules: tuple[NDArray[np.bool_], str]) -> None:
     ]
     if messages:
         raise DataError(*messages)
+
+
+def _counts(*columns: Array) -> NDArray[np.bool_]:
+    """Rows whose columns are all whole numbers, 0 or more."""
+    values = np.stack(columns)
+    whole: NDArray[np.bool_] = (np.isfinite(values) & (values >= 0) & (values == np.floor(values))).all(
+        axis=0
+    )
+    return whole
+
+
+def _unscaled[H](history: H, size: float) -> H:
+    if size != 1:
+        raise DataError(
+            f"D047 a {type(history).__name__} has periods of its own; got a scale of {size:g}. Count the "
+            "periods anew."
+        )
+    return history
 
 
 def _as_kind[H](history: object, kind: type[H], by: Sequence[str]) -> H:

@@ -37,7 +37,7 @@ def assumptions(study: Study) -> Table:
         ("Orders of zero", "a purchase without spend" if o.zero_orders == "count" else "not counted"),
         ("Purchases and spend", "independent: how often says nothing of how much (Gamma-Gamma)"),
         ("Seasons", "none: a forecast for part of a year has the level of a whole one"),
-        ("RFM segments", study.cuts.sentence(o.digits, o.currency)),
+        ("RFM segments", study.cuts.sentence(o.digits, o.money_unit)),
     ]
     frame = pd.DataFrame(rows, columns=["what", "value"])
     columns = (Column("what", "Assumption", "text"), Column("value", "What is assumed", "text"))
@@ -50,7 +50,7 @@ def _cost_words(study: Study) -> str:
         return "not given: nothing after acquisition cost is shown"
     if isinstance(cac, Mapping):
         return "; ".join(f"{name} {cost:,.2f}" for name, cost in cac.items())
-    return f"{cac:,.2f} {study.orders.currency} a customer"
+    return f"{cac:,.2f} {study.orders.money_unit} a customer"
 
 
 def estimates(study: Study) -> Table:
@@ -73,6 +73,6 @@ def estimates(study: Study) -> Table:
         f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} "
         f"distinct histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
         f"{study.spend.customers:,.0f} with repeat spend ({study.spend.log_likelihood:,.3f}). Time in "
-        f"weeks, money in {study.orders.currency}."
+        f"weeks, money in {study.orders.money_unit}."
     )
     return Table("estimates", "What was estimated", columns, frame, basis)

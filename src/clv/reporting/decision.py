@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.data.engines import fetch
 from clv.evaluation.backtest import OTHER
 from clv.evaluation.inputs import ALL
 from clv.reporting import thresholds as limits
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def decision(study: Study) -> Page:
     """As-of, lights, three numbers, and what is not known."""
-    e, base, money = study.economics, study.forecast.totals().iloc[0], study.orders.currency
+    e, base, money = study.economics, study.forecast.totals().iloc[0], study.orders.money_unit
     missed = model_error(study)
     trust = (
         "No hold-out measured it, so nothing here says how far off the figures may be."
@@ -52,7 +53,7 @@ def _equity(study: Study) -> Headline:
     total = study.lifetime.totals().iloc[0]
     return Headline(
         title,
-        f"{total['clv']:,.0f} {study.orders.currency}",
+        f"{total['clv']:,.0f} {study.orders.money_unit}",
         f"whole residual lifetime, {total['clv_mean']:,.2f} each, discounted at "
         f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of it "
         "lies beyond five years, where nothing has tested it",
@@ -60,7 +61,7 @@ def _equity(study: Study) -> Headline:
 
 
 def _new_customer(study: Study) -> Headline:
-    e, money, cac = study.economics, study.orders.currency, study.cac
+    e, money, cac = study.economics, study.orders.money_unit, study.cac
     note = f"first {in_words(e.horizon)}, first order included; discounted"
     if cac is None:
         return Headline("Value of a new customer, before CAC", f"{study.new_value:,.2f} {money}", note)
@@ -132,7 +133,8 @@ def _level(value: float, good: float, bad: float) -> str:
 
 def unknowns(study: Study) -> list[str]:
     """What a reader must not take from these figures."""
-    first = study.rfm.table.first_date.min().to_pyarrow().as_py()
+    table = study.rfm.table
+    first = fetch(table.aggregate(first=table.first_date.min())).to_pylist()[0]["first"]
     span = (study.as_of - first).days
     tested = (
         "the hold-out error is the only measure of doubt here"
@@ -153,7 +155,7 @@ def unknowns(study: Study) -> list[str]:
     if late is not None and late.later_customers:
         notes.append(
             f"{late.later_customers:,} customers placed their first order in use after the cut and spent "
-            f"{late.later_spend:,.0f} {study.orders.currency}: no forecast of the base can hold that."
+            f"{late.later_spend:,.0f} {study.orders.money_unit}: no forecast of the base can hold that."
         )
     return notes
 

@@ -254,6 +254,6 @@ def _of_study(study: Study) -> dict[str, Callable[[], Table]]:
     }
     for c in study.comparisons:
         if not c.behavioural:
-            makers[f"clv_by_{c.by}"] = partial(tables.new_customers, c, study.orders.currency)
+            makers[f"clv_by_{c.by}"] = partial(tables.new_customers, c, study.orders.money_unit)
         makers[f"holdout_by_{c.by}"] = partial(tables.holdout_segments, study, c)
     return makers

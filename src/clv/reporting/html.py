@@ -32,7 +32,7 @@ def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str
         study=study,
         pages=pages,
         manifest=manifest,
-        currency=study.orders.currency,
+        currency=study.orders.money_unit,
         horizon=in_words(study.economics.horizon),
         margin=percent(study.economics.margin),
         discount=percent(study.economics.discount),

@@ -44,7 +44,7 @@ def reconciliation(study: Study) -> Page:
     used, total = frame.loc["used"], frame.loc["rows in"]
     left = total["rows"] - used["rows"]
     finding = (
-        f"Of {total['rows']:,.0f} rows with {total['money']:,.2f} {study.orders.currency}, "
+        f"Of {total['rows']:,.0f} rows with {total['money']:,.2f} {study.orders.money_unit}, "
         f"{used['rows']:,.0f} rows with {used['money']:,.2f} are used; {left:,.0f} are left out, each for a "
         "reason that is listed."
     )
@@ -143,9 +143,9 @@ def _nearer(frame: pd.DataFrame, error: float) -> str:
 def formulas(study: Study) -> Page:
     """CLV of a new customer against both formulas by segment, and hold-out actuals beside."""
     shown = [c for c in study.comparisons if not c.behavioural]
-    made = [tables.new_customers(c, study.orders.currency) for c in shown]
+    made = [tables.new_customers(c, study.orders.money_unit) for c in shown]
     held = [tables.holdout_segments(study, c) for c in shown if c.holdout is not None]
-    quoted = [tables.quoted_formulas(c, study.orders.currency) for c in shown]
+    quoted = [tables.quoted_formulas(c, study.orders.money_unit) for c in shown]
     overall = shown[0].table.loc[ALL]
     formula, model = overall["formula_1_within"], overall["model_new"]
     gap = formula / model - 1
@@ -156,7 +156,7 @@ def formulas(study: Study) -> Page:
     )
     finding = (
         f"Over {in_words(study.economics.horizon)} and undiscounted, a new customer is worth {model:,.2f} "
-        f"{study.orders.currency} by the model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives "
+        f"{study.orders.money_unit} by the model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives "
         f"{show_value(overall['formula_2_within'], 'money')}.{_spread(shown[0].table)}{_base_error(study)}"
     )
     notes = [
@@ -213,7 +213,7 @@ def existing_customers(study: Study) -> Page:
         f"{in_words(study.economics.horizon)} with {show_value(shares['customers'], 'share')} of the "
         "customers."
     )
-    digits, currency = study.orders.digits, study.orders.currency
+    digits, currency = study.orders.digits, study.orders.money_unit
     notes = [f"As of {study.as_of}: {study.cuts.sentence(digits, currency)}"]
     if study.holdout_cuts is not None:
         notes.append(f"At the cut of the hold-out: {study.holdout_cuts.sentence(digits, currency)}")
@@ -240,7 +240,7 @@ def ages(study: Study) -> Page:
     gap = last["model"] / last["actual"] - 1
     finding = (
         f"By month {last['months']:.0f} the average customer has brought {last['actual']:,.2f} "
-        f"{study.orders.currency} of contribution; the model's curve says {last['model']:,.2f} "
+        f"{study.orders.money_unit} of contribution; the model's curve says {last['model']:,.2f} "
         f"({show_value(gap, 'signed')}; it was fitted on these customers, so this is no test), formula 1 "
         f"{last['formula_1']:,.2f}."
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clv.data.engines import fetch
 from clv.data.segments import SEGMENT_ORDER
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL, HoldoutResult
@@ -39,7 +40,7 @@ def reconciliation(orders: Transactions) -> Table:
             Column("reason", "What became of it", "text"),
             Column("rows", "Rows", "count"),
             Column("share", "Share of rows", "share"),
-            Column("money", f"Money ({orders.currency})", "exact"),
+            Column("money", f"Money ({orders.money_unit})", "exact"),
         ),
         frame,
         f"All rows of the input, as of {orders.as_of_date}; booked amounts, refunds negative.",
@@ -74,12 +75,12 @@ def contenders(study: Study) -> Table:
         "Who came closest to what customers then spent",
         (
             Column("contender", "Forecast by", "text"),
-            Column("forecast", f"Forecast ({study.orders.currency})", "money"),
-            Column("actual", f"Actual ({study.orders.currency})", "money"),
+            Column("forecast", f"Forecast ({study.orders.money_unit})", "money"),
+            Column("actual", f"Actual ({study.orders.money_unit})", "money"),
             Column("error", "Error", "signed"),
             Column("top_decile", "Spend of its top 10 %", "share"),
             Column("gini", "Ranking (Gini, best 1)", "ratio"),
-            Column("mae", f"Mean miss a customer ({study.orders.currency})", "money"),
+            Column("mae", f"Mean miss a customer ({study.orders.money_unit})", "money"),
         ),
         frame,
         _holdout_basis(study),
@@ -185,7 +186,7 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
     e = comparison.economics
     basis = (
         f"Existing customers, next {in_words(e.horizon)} after {study.as_of}, contribution at "
-        f"{percent(e.margin)} margin in {study.orders.currency}; the model discounted at "
+        f"{percent(e.margin)} margin in {study.orders.money_unit}; the model discounted at "
         f"{percent(e.discount)} a year, acquisition cost sunk; the run-rate undiscounted."
     )
     title = f"What existing customers are worth, by {segment_words(comparison.by)}"
@@ -217,15 +218,15 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
             Column("Own rate", "Own rate", "money"),
         ),
         per,
-        _holdout_basis(study, f"revenue a customer ({study.orders.currency})"),
+        _holdout_basis(study, f"revenue a customer ({study.orders.money_unit})"),
         total=True,
-        unit=study.orders.currency,
+        unit=study.orders.money_unit,
     )
 
 
 def concentration(study: Study) -> Table:
     """Share of value held by the top 1, 5, 10 and 20 % of customers."""
-    columns = study.forecast.table.select("clv_mean", "historic_value").to_pyarrow()
+    columns = fetch(study.forecast.table.select("clv_mean", "historic_value"))
     ahead, past = (columns[name].to_numpy() for name in ("clv_mean", "historic_value"))
     rows = [
         {
@@ -283,9 +284,9 @@ def ages(study: Study) -> Table:
         ),
         frame,
         f"Per customer from the first order on, contribution at {percent(e.margin)} margin in "
-        f"{study.orders.currency}, undiscounted, before acquisition cost. Actual: customers old enough for "
+        f"{study.orders.money_unit}, undiscounted, before acquisition cost. Actual: customers old enough for "
         "each month. Formula 1 stops at the orders a customer has placed so far.",
-        unit=study.orders.currency,
+        unit=study.orders.money_unit,
     )
 
 

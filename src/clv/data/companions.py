@@ -1,0 +1,143 @@
+"""Tables that stand beside the log: attributes of customers, identities, erasures, exchange rates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from clv.data.checks import check_columns
+from clv.data.cleaning import CODE, DAY, GONE, ONE, RATE, SAME, segment_column
+from clv.data.dates import read_day
+from clv.data.engines import fetch, keep, least, plain_text, sort_key
+from clv.data.sources import open_source
+from clv.data.thresholds import FX_DAYS
+from clv.data.transfers import upload
+from clv.errors import DataError
+
+if TYPE_CHECKING:
+    from clv.data.contract import Transactions
+
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def attributes(orders: Transactions, day: int) -> Any:
+    """The segments of the customers table as they were known on a day: person, and a text column each.
+
+    Without `known_from`, of a customer with several rows the first value in the order of the alphabet; None
+    when no segment comes from there.
+    """
+    import ibis
+
+    names = [name for name in orders.segments if name not in orders.own_segments]
+    if orders.customers is None or not names:
+        return None
+    table = orders.customers_source.table
+    texts = {segment_column(name): plain_text(table[name]) for name in names}
+    person = plain_text(table[orders.customer])
+    if not orders.dated:
+        rows = table.select(person=person, **texts)
+        return rows.group_by("person").aggregate(**{name: least(rows[name]) for name in texts})
+    known = read_day(table["known_from"], timezone=orders.timezone, date_format=None, time_unit=None).value
+    rows = table.select(person=person, known=known, **texts)
+    rows = rows.filter(rows.known <= day)
+    order = [rows.known.desc(), *(sort_key(rows[name]) for name in texts)]
+    place = ibis.row_number().over(ibis.window(group_by=rows.person, order_by=order))
+    return rows.mutate(place=place).filter(lambda t: t.place == 0).drop("place", "known")
+
+
+def identity_table(orders: Transactions) -> Any:
+    """Return an id (`ONE`) and the id of its person (`SAME`). DataError D048 when ids chain."""
+    table = _beside(
+        orders, orders.identities, {"customer": orders.customer, "same_as": "same_as"}, "identities"
+    )
+    rows = table.select(one=plain_text(table[orders.customer]), same=plain_text(table["same_as"]))
+    rows = rows.filter(rows.one.notnull() & rows.same.notnull() & (rows.one != rows.same))
+    rows = keep(rows.group_by("one").aggregate(same=least(rows.same), targets=rows.same.nunique()))
+    wrong = fetch(rows.filter(rows.targets > 1).order_by("one").limit(1)).to_pylist()
+    onward = rows.view()
+    chained = rows.inner_join(onward, rows.same == onward.one, rname="next_{name}")
+    links = fetch(chained.order_by("one").limit(1)).to_pylist()
+    messages = [
+        f"D048 identities must give an id one person; {row['one']!r} has {row['targets']}. Keep one of them."
+        for row in wrong
+    ] + [
+        f"D048 identities must not chain; got {row['one']!r} → {row['same']!r} → {row['next_same']!r}. "
+        f"Give every "
+        "id its final one."
+        for row in links
+    ]
+    if messages:
+        raise DataError(*messages)
+    return rows.select(**{ONE: rows.one, SAME: rows.same})
+
+
+def erased_table(orders: Transactions) -> Any:
+    """Return the ids of people who asked to be forgotten (`GONE`), once each."""
+    import pyarrow as pa
+
+    if isinstance(orders.erased, list | tuple | set | frozenset):
+        ids = sorted({str(one).strip() for one in orders.erased})
+        return upload(orders.raw.get_backend(), pa.table({GONE: pa.array(ids, pa.string())}))
+    table = _beside(orders, orders.erased, {"customer": orders.customer}, "erased")
+    rows = table.select(**{GONE: plain_text(table[orders.customer])})
+    return rows.filter(rows[GONE].notnull()).distinct()
+
+
+def fx_table(orders: Transactions) -> Any:
+    """Return rates (`RATE`) by currency (`CODE`) and day (`DAY`), carried over at most a week.
+
+    Raises DataError D029 for a rate that is not a positive number, or given twice.
+    """
+    import pyarrow as pa
+
+    names = {"date": "date", "currency": "currency", "rate": "rate"}
+    table = _beside(orders, orders.fx, names, "fx")
+    day = read_day(table["date"], timezone=None, date_format=None, time_unit=None).value
+    text = {"code": plain_text(table["currency"]).upper(), "rate": plain_text(table["rate"])}
+    rows = fetch(table.select(day=day, **text))
+    given: dict[str, dict[int, float]] = {}
+    wrong = []
+    for row in rows.to_pylist():
+        value, code = _positive(row["rate"]), row["code"]
+        if row["day"] is None or code is None or value is None:
+            wrong.append(
+                f"D029 fx needs a date, a code and a positive rate in each row; got {code}, {row['rate']}."
+            )
+        elif given.setdefault(code, {}).setdefault(row["day"], value) != value:
+            when = _EPOCH + dt.timedelta(row["day"])
+            wrong.append(f"D029 fx has two rates for {code} on {when}. Keep one.")
+    if wrong:
+        raise DataError(*wrong[:5])
+    columns = _carried(given, orders)
+    schema = pa.schema({CODE: pa.string(), DAY: pa.int32(), RATE: pa.float64()})
+    return upload(orders.raw.get_backend(), pa.table(columns, schema=schema))
+
+
+def _positive(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 < value < float("inf") else None
+
+
+def _carried(given: dict[str, dict[int, float]], orders: Transactions) -> dict[str, list[object]]:
+    """A rate for each day: the day's own, or the last before it."""
+    given = {code: days for code, days in given.items() if code != orders.money_unit}
+    columns: dict[str, list[object]] = {CODE: [], DAY: [], RATE: []}
+    for code, days in given.items():
+        known = sorted(days)
+        for day, following in zip(known, [*known[1:], known[-1] + FX_DAYS + 1], strict=True):
+            for held in range(day, min(following, day + FX_DAYS + 1)):
+                for name, value in ((CODE, code), (DAY, held), (RATE, days[day])):
+                    columns[name].append(value)
+    return columns
+
+
+def _beside(orders: Transactions, source: Any, wanted: dict[str, str], what: str) -> Any:
+    """Open a companion on the log's engine; DataError D001 for columns that it lacks."""
+    table = open_source(source, beside=orders.opened).table
+    missing = check_columns(table.columns, wanted, f" in {what}")
+    if missing:
+        raise DataError(*(str(finding) for finding in missing))
+    return table
