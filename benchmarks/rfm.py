@@ -142,15 +142,19 @@ def sql(path: str) -> tuple[float, float, Sums]:
 
 
 _COUNT = """
-SELECT customer_id, count(*)::INT AS days, min(date) AS first, max(date) AS last, arg_min(spent, date) AS first_amount,
-       sum(greatest(spent, 0)) AS spent, (count(*) FILTER (spent > 0))::INT AS paid_days, sum(orders)::INT AS orders
+SELECT customer_id, count(*)::INT AS days, min(date) AS first, max(date) AS last,
+       arg_min(spent, date) AS first_amount,
+       sum(greatest(spent, 0)) AS spent, (count(*) FILTER (spent > 0))::INT AS paid_days,
+       sum(orders)::INT AS orders
 FROM (SELECT customer_id, date, sum(round(amount * 100)) AS spent, count(*) AS orders
       FROM '{path}' WHERE date <= '2025-12-31' AND hash(customer_id) % {parts} = {part} GROUP BY ALL)
 GROUP BY ALL
 """
 _SHAPE = """
-CREATE VIEW rfm AS SELECT *, CASE WHEN spend_days > 0 THEN repeat_spend / spend_days / 100 ELSE 0 END AS monetary_value
-FROM (SELECT customer_id, days - 1 AS frequency, last - first AS recency, DATE '{as_of}' - first AS T,
+CREATE VIEW rfm AS
+SELECT *, CASE WHEN spend_days > 0 THEN repeat_spend / spend_days / 100 ELSE 0 END AS monetary_value
+FROM (SELECT customer_id, days - 1 AS frequency, last - first AS recency,
+             DATE '{as_of}' - first AS T,
              paid_days - (first_amount > 0)::INT AS spend_days,
              (spent - greatest(first_amount, 0))::BIGINT AS repeat_spend, first_amount::BIGINT AS first_amount,
              orders, first AS first_date, last AS last_date,
