@@ -156,7 +156,8 @@ SELECT *, CASE WHEN spend_days > 0 THEN repeat_spend / spend_days / 100 ELSE 0 E
 FROM (SELECT customer_id, days - 1 AS frequency, last - first AS recency,
              DATE '{as_of}' - first AS T,
              paid_days - (first_amount > 0)::INT AS spend_days,
-             (spent - greatest(first_amount, 0))::BIGINT AS repeat_spend, first_amount::BIGINT AS first_amount,
+             (spent - greatest(first_amount, 0))::BIGINT AS repeat_spend,
+             first_amount::BIGINT AS first_amount,
              orders, first AS first_date, last AS last_date,
              year(first) || '-Q' || quarter(first) AS cohort
       FROM counted)
