@@ -1,14 +1,15 @@
 """Raw rows → typed rows with a reason each: 'used', or why a row is left out. Lazy Ibis expressions.
 
 A typed row has `row` (from 1, where the source has an order), `customer` (whole numbers stay numbers, all
-else is
-text), `day` (days since 1970-01-01), `minor` (amount in minor units of the reporting currency), `order_id`,
-`refund_of`, `reason`, what the checks ask for, one text column a segment under the name that
-`segment_column` gives it, and the raw columns under the names that `raw_column` gives them.
+else is text), `day` (days since 1970-01-01), `minor` (amount in minor units of the reporting currency),
+`order_id`, `refund_of`, `reason`, `part` (whether it takes part), what the checks ask for, a text column for
+every segment under the name that `segment_column` gives it, and the raw columns as `raw_column` names them.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import TYPE_CHECKING, Any
 
 from clv.data.dates import date_shapes, read_day
@@ -93,7 +94,9 @@ def typed(orders: Transactions) -> Any:
         **{raw_column(name): table[name] for name in orders.columns},
     )
     rows = view(rows) if _is_read_easily(table, roles) else keep(rows, orders.opened.name)
-    return rows.mutate(reason=_reason(rows, orders, "type" in roles))
+    reasons = _reasons(rows, orders, "type" in roles)
+    out = [condition for condition, reason in reasons if reason not in orders.parts]
+    return rows.mutate(reason=ibis.cases(*reasons, else_=USED), part=~functools.reduce(operator.or_, out))
 
 
 def _is_read_easily(table: Any, roles: dict[str, str]) -> bool:
@@ -103,10 +106,8 @@ def _is_read_easily(table: Any, roles: dict[str, str]) -> bool:
     return bool(local and amount.is_numeric()) and _ON not in table.columns
 
 
-def _reason(t: Any, orders: Transactions, kinds: bool) -> Any:
-    """Why a row is left out, as far as the row alone can tell; the as-of date comes later."""
-    import ibis
-
+def _reasons(t: Any, orders: Transactions, kinds: bool) -> list[tuple[Any, str]]:
+    """Why rows are left out, as far as a row alone can tell: the first that holds. LATE comes later."""
     cases = [(t.customer.isnull(), NO_ID)]
     if orders.guests:
         cases.append((t.customer.cast("string").isin(orders.guests), GUEST))
@@ -120,7 +121,7 @@ def _reason(t: Any, orders: Transactions, kinds: bool) -> Any:
     cases += [(t.minor.isnull(), NO_AMOUNT), (t.minor < 0, REFUND)]
     if orders.zero_orders == "drop":
         cases.append((t.minor == 0, ZERO))
-    return ibis.cases(*cases, else_=USED)
+    return cases
 
 
 def _joined(orders: Transactions) -> Any:

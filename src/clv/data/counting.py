@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def first_count(orders: Transactions) -> Any:
     """Count every customer as if no refund were to be netted; with `refunds` and `twice` (see `repairs`)."""
     rows = orders.typed
-    rows = rows.filter(rows.reason.isin(orders.parts) & (rows.day <= orders.as_of_day)).mutate(net=rows.minor)
+    rows = rows.filter(rows.part & (rows.day <= orders.as_of_day)).mutate(net=rows.minor)
     numbered = "order_id" in orders.roles and not orders.line_items  # their copies are found by the number
-    alone = rows.order_id.isnull().sum() if numbered else rows.count()
+    alone = rows.count(where=rows.order_id.isnull()) if numbered else rows.count()
     days = _days(rows, orders, low=rows.minor.min(), high=rows.minor.max(), alone=alone)
     twice = (days.alone > 2) | ((days.alone == 2) & (days.low == days.high))
     counted = _count(days, orders, ["customer"], refunds=days.low.min() < 0, twice=twice.any())
@@ -39,7 +39,7 @@ def days_of(orders: Transactions, rows: Any) -> Any:
 def plain_days(orders: Transactions) -> Any:
     """Purchase days up to as_of of the customers who need no repair."""
     rows = orders.typed
-    rows = rows.filter((rows.reason == USED) & (rows.day <= orders.as_of_day))
+    rows = rows.filter(rows.part & (rows.minor >= 0) & (rows.day <= orders.as_of_day))
     days = _days(rows.mutate(net=rows.minor), orders)
     return days if orders.concerned is None else days.anti_join(orders.concerned, "customer")
 
@@ -47,7 +47,7 @@ def plain_days(orders: Transactions) -> Any:
 def _days(rows: Any, orders: Transactions, **further: Any) -> Any:
     """One row per customer and day: what was spent, and in how many orders."""
     sale = rows.minor >= 0
-    count = sale.sum()
+    count = rows.count(where=sale)
     if orders.line_items and "order_id" in orders.roles:
         count = rows.order_id.nunique(where=sale) + (sale & rows.order_id.isnull()).sum()
     names = [segment_column(name) for name in orders.own_segments]
@@ -83,6 +83,7 @@ def count_cuts(days: Any, orders: Transactions) -> Any:
 
 def _count(days: Any, orders: Transactions, keys: Sequence[str], where: Any = None, **further: Any) -> Any:
     """One row per customer. Only positive repeat days are spend days."""
+    paid = days.spent > 0
     names = [segment_column(name) for name in orders.own_segments]
     return days.group_by(list(keys)).aggregate(
         days=days.count(where=where).cast("int32"),
@@ -90,7 +91,7 @@ def _count(days: Any, orders: Transactions, keys: Sequence[str], where: Any = No
         last=days.day.max(where=where),
         first_amount=days.spent.argmin(days.day).cast("int64"),
         gain=days.spent.clip(lower=0).sum(where=where).cast("int64"),
-        paid_days=(days.spent > 0).sum(where=where).cast("int32"),
+        paid_days=days.count(where=paid if where is None else paid & where).cast("int32"),
         orders=days.orders.sum(where=where).cast("int64"),
         **{n: days[n].argmin(days.day) for n in names},
         **further,

@@ -207,10 +207,13 @@ class Format:
 
     def _adjoins(self, i: int) -> bool:
         """Say whether a number stands next to part i; then zeros stay: 2026111 is of January or November."""
+
+        def digit(part: tuple[str, str], end: int) -> bool:
+            letter, text = part
+            return letter in _NUMBERS if letter else text[end].isdigit()
+
         before, after = self.parts[:i][-1:], self.parts[i + 1 :][:1]
-        return any(
-            _NUMBERS.find(letter) >= 0 if letter else text[-1].isdigit() for letter, text in before
-        ) or any(_NUMBERS.find(letter) >= 0 if letter else text[0].isdigit() for letter, text in after)
+        return any(digit(part, -1) for part in before) or any(digit(part, 0) for part in after)
 
     def _places(self) -> dict[str, int]:
         """Where each field begins in a text with leading zeros, up to the first field of no fixed width."""
@@ -286,11 +289,11 @@ def _minute_of(found: dict[str, Any]) -> Any:
     """Minutes since the day began in UTC."""
     import ibis
 
-    hour = (
-        _number(found["H"]) if "H" in found else _number(found["I"]) % 12 if "I" in found else ibis.literal(0)
-    )
-    if "I" in found and "p" in found:
-        hour = hour + ibis.ifelse(found["p"].left(1).isin(["P", "p"]), 12, 0)
+    hour = _number(found["H"]) if "H" in found else ibis.literal(0)
+    if "I" in found:
+        hour = _number(found["I"]) % 12
+        if "p" in found:
+            hour = hour + ibis.ifelse(found["p"].left(1).isin(["P", "p"]), 12, 0)
     return 60 * hour + (_number(found["M"]) if "M" in found else 0) - _east(found["z"])
 
 

@@ -26,7 +26,7 @@ def concerned(orders: Transactions) -> Any:
     base = orders.first_count
     there = fetch(base.aggregate(refunds=base.refunds.any(), twice=base.twice.any())).to_pylist()[0]
     parts = orders.typed
-    parts = parts.filter(parts.reason.isin(orders.parts) & (parts.day <= orders.as_of_day))
+    parts = parts.filter(parts.part & (parts.day <= orders.as_of_day))
     tables = []
     if there["refunds"]:
         tables.append(base.filter(base.refunds).select("customer"))
@@ -54,7 +54,7 @@ def taken(orders: Transactions, customers: Any) -> Any:
     import ibis
 
     rows = orders.typed
-    rows = rows.filter(rows.reason.isin(orders.parts)).semi_join(customers, "customer")
+    rows = rows.filter(rows.part).semi_join(customers, "customer")
     content = [rows[raw_column(name)] for name in orders.columns]
     rows = rows.mutate(copy=ibis.row_number().over(ibis.window(group_by=content, order_by=rows.row)))
     order = [rows.day, rows.minor, sort_key(rows.order_id), sort_key(rows.refund_of), rows.copy, rows.row]
