@@ -4,6 +4,7 @@ import ast
 import importlib
 import os
 import pkgutil
+import re
 import resource
 import subprocess
 import sys
@@ -96,6 +97,18 @@ def test_nothing_heavy_is_imported_with_a_module(path):
     ]
     names = {name.partition(".")[0] for node in top for name in imports(node)}
     assert not names & HEAVY
+
+
+@each_module
+def test_only_one_package_names_an_engine(path):
+    """Docstrings and comments may; the manifest lists the versions of packages."""
+    if path.is_relative_to(ROOT / "data" / "engines") or path == ROOT / "jobs" / "manifest.py":
+        return
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):  # without docstrings
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            del node.body[0]
+    assert not re.search("duckdb|postgres|spark|bigquery|snowflake", ast.unparse(tree), re.IGNORECASE)
 
 
 @each_module

@@ -11,8 +11,7 @@ import pytest
 
 from clv.data.contract import Transactions
 from clv.data.engines import ROW
-from clv.data.minor_units import LARGEST, half_even
-from clv.data.sources import open_source
+from clv.data.engines.sources import open_source
 
 
 def test_create_drop_overwrite_and_cache() -> None:
@@ -45,23 +44,6 @@ def test_a_second_source_shares_the_connection() -> None:
     two = open_source(pd.DataFrame({"a": [1]}), beside=one)
     assert one.table.join(two.table, "a").count().to_pyarrow().as_py() == 1
     assert open_source(pd.DataFrame({"a": [1]})).table.get_backend() is not one.table.get_backend()
-
-
-def rounded(values: list[float]) -> list[int]:
-    table = ibis.memtable({"i": range(len(values)), "v": values}, schema={"i": "int64", "v": "float64"})
-    done = ibis.duckdb.connect().to_pyarrow(table.mutate(v=half_even(table.v)).order_by("i"))
-    column: list[int] = done["v"].to_pylist()
-    return column
-
-
-def test_half_even_as_decimal_rounds() -> None:
-    draw = random.Random(1)
-    ties = [n + 0.5 for n in range(-50, 50)] + [draw.randrange(-(10**12), 10**12) + 0.5 for _ in range(500)]
-    others = [draw.uniform(-1e6, 1e6) for _ in range(500)] + [0.0, -0.0, 0.499, -0.499, 1e-300]
-    large = [float(LARGEST - 1), float(1 - LARGEST), LARGEST / 2 + 0.5, LARGEST / 2 - 0.5, LARGEST / 4 + 0.25]
-    values = ties + others + large
-    expected = [int(Decimal(value).quantize(Decimal(1), ROUND_HALF_EVEN)) for value in values]
-    assert rounded(values) == expected
 
 
 def minor(amounts: list[Any], currency: str) -> list[int]:

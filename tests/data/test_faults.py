@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clv.data import faults
-from clv.data.engines import ROW, fetch, keep, write_parquet
-from clv.data.sources import open_source
+from clv.data.engines import ROW, faults, fetch, keep, write_parquet
+from clv.data.engines.sources import open_source
 from clv.errors import ClvError, ConfigError, DataError, OutputError
 
 ADDRESS = "${CLV_TEST_POSTGRES}"
@@ -188,7 +187,7 @@ def test_files_that_are_not_ours_to_read(tmp_path: Path) -> None:
     pq.write_table(LOG, tmp_path / "shut" / "deep" / "a.parquet")
     script = f"""
         import os
-        from clv.data.sources import open_source
+        from clv.data.engines.sources import open_source
         from clv.data.engines import fetch
         from clv.errors import ClvError
         os.chdir({str(tmp_path)!r})

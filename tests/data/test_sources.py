@@ -20,9 +20,19 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from clv.data import faults
-from clv.data.engines import ROW, fetch, keep, least, plain_text, sha256, sort_key, view, write_parquet
-from clv.data.sources import Source, open_source
+from clv.data.engines import (
+    ROW,
+    faults,
+    fetch,
+    keep,
+    least,
+    plain_text,
+    sha256,
+    sort_key,
+    view,
+    write_parquet,
+)
+from clv.data.engines.sources import Source, open_source
 from clv.errors import ClvError
 
 ADDRESS = "${CLV_TEST_POSTGRES}"  # a password in the open would be refused

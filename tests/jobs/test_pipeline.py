@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import openpyxl
 import pandas as pd
 import pytest
@@ -180,10 +179,9 @@ def test_several_problems_of_the_log_come_together(job: Callable[..., Path], sma
     "failure",
     [
         OSError(28, "No space left on device"),
-        duckdb.IOException("No space left on device"),
         xlsxwriter.exceptions.FileCreateError("No space left on device"),
     ],
-    ids=["system", "engine", "workbook"],
+    ids=["system", "workbook"],
 )
 def test_a_failure_while_writing_leaves_nothing(
     job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch, failure: Exception

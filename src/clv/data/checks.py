@@ -18,7 +18,8 @@ from clv.data.log_rules import (
     check_net_days,
     check_used,
 )
-from clv.data.row_rules import repair_rules, row_rules
+from clv.data.repairs import sharing_a_number
+from clv.data.row_rules import number_rules, repair_rules, row_rules
 from clv.data.tally import tally
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _answers(orders: Transactions) -> Iterator[Finding]:
     found += findings(orders, orders.typed, orders.row_rules, orders.tally, total)
     dated = orders.as_of is not None or orders.last_day is not None
     if dated:
-        found += _repairs(orders, total)
+        found += [*_repairs(orders, total), *_numbers(orders, total)]
     if orders.as_of is None and dated:
         note = f"as_of was taken from the data: {orders.as_of_date}, the last day with a row."
         found.append(Finding("D045", "W", note))
@@ -79,6 +80,14 @@ def _repairs(orders: Transactions, total: tuple[int, int]) -> list[Finding]:
     rules = repair_rules(orders, orders.repaired)
     counts = tally(orders.repaired, [c for rule in rules for c in rule.conditions], by=())
     return [*findings(orders, orders.repaired, rules, counts, total), *check_net_days(orders)]
+
+
+def _numbers(orders: Transactions, total: tuple[int, int]) -> list[Finding]:
+    rows = sharing_a_number(orders)
+    if rows is None:
+        return []
+    rules = number_rules(rows)
+    return findings(orders, rows, rules, tally(rows, [rule.condition for rule in rules], by=()), total)
 
 
 def check_all_columns(orders: Transactions) -> list[Finding]:

@@ -2,19 +2,21 @@
 
 A typed row has `row` (from 1, where the source has an order), `customer` (whole numbers stay numbers, all
 else is text), `day` (days since 1970-01-01), `minor` (amount in minor units of the reporting currency),
-`order_id`, `refund_of`, `reason`, `part` (whether it takes part), what the checks ask for, a text column for
-every segment under the name that `segment_column` gives it, and the raw columns as `raw_column` names them.
+`order_id`, `refund_of`, `reason`, `part` (whether it takes part), `barred` (whether an option leaves it out,
+whatever it holds), what the checks ask for, a text column for every segment under the name that
+`segment_column` gives it, and the raw columns as `raw_column` names them.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from clv.data.amounts import amount_shapes, read_amount
 from clv.data.dates import date_shapes, read_day
 from clv.data.engines import ROW, keep, plain_text, view
-from clv.data.minor_units import amount_shapes, read_amount
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
@@ -25,6 +27,7 @@ TEST, CANCELLED, UNKNOWN = "test order", "cancelled order", "unknown type"
 NO_DATE, LATE, NO_AMOUNT, NO_RATE = "no date", "after the as-of date", "no amount", "no exchange rate"
 REFUND, ZERO, COPY = "refund", "zero value", "duplicate row"
 BEFORE_DATE = (NO_ID, GUEST, ERASED, TEST, CANCELLED, UNKNOWN, NO_DATE)  # reasons that come before LATE
+BARRED = (GUEST, ERASED, TEST, CANCELLED, UNKNOWN)
 KINDS = ("sale", "refund", "cancel", "test")
 # What joins put beside the raw columns: names that nobody has.
 ONE, SAME, GONE, CODE, DAY, RATE = (f"clv: {name}" for name in ("one", "same", "gone", "code", "day", "rate"))
@@ -89,14 +92,26 @@ def typed(orders: Transactions) -> Any:
             f"date: {name}": shape
             for name, shape in date_shapes(table[roles["date"]], date_format=orders.date_format).items()
         },
-        **{f"amount: {name}": shape for name, shape in amount_shapes(table[roles["amount"]]).items()},
+        **{
+            f"amount: {name}": shape
+            for name, shape in amount_shapes(table[roles["amount"]], decimal=orders.decimal).items()
+        },
         **{segment_column(name): plain_text(table[name]) for name in orders.own_segments},
         **{raw_column(name): table[name] for name in orders.columns},
     )
     rows = view(rows) if _is_read_easily(table, roles) else keep(rows, orders.opened.name)
     reasons = _reasons(rows, orders, "type" in roles)
-    out = [condition for condition, reason in reasons if reason not in orders.parts]
-    return rows.mutate(reason=ibis.cases(*reasons, else_=USED), part=~functools.reduce(operator.or_, out))
+    return rows.mutate(
+        reason=ibis.cases(*reasons, else_=USED),
+        part=~_any(condition for condition, reason in reasons if reason not in orders.parts),
+        barred=_any(condition for condition, reason in reasons if reason in BARRED),
+    )
+
+
+def _any(conditions: Iterable[Any]) -> Any:
+    import ibis
+
+    return functools.reduce(operator.or_, conditions, ibis.literal(False))
 
 
 def _is_read_easily(table: Any, roles: dict[str, str]) -> bool:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from clv.data.checks import check_columns
 from clv.data.cleaning import CODE, DAY, GONE, ONE, RATE, SAME, segment_column
 from clv.data.dates import read_day
-from clv.data.engines import fetch, keep, least, plain_text, sort_key
-from clv.data.sources import open_source
+from clv.data.engines import fetch, keep, least, plain_text, sort_key, upload
+from clv.data.engines.sources import open_source
 from clv.data.thresholds import FX_DAYS
-from clv.data.transfers import upload
 from clv.errors import DataError
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from clv.data import checks, counting, repairs, tally
 from clv.data.cleaning import REFUND, USED, typed
 from clv.data.companions import attributes, erased_table, fx_table, identity_table
-from clv.data.engines import ROW, fetch
+from clv.data.engines import ENGINES, ROW, fetch
+from clv.data.engines.sources import Source, open_source
 from clv.data.opportunities import Opportunities
 from clv.data.options import check_options
 from clv.data.rfm import RFM
-from clv.data.sources import Source, open_source
 from clv.errors import DataError
 from clv.units import as_date, horizon_days, minor_digits
 
@@ -82,7 +82,7 @@ class Transactions:
 
     source: Any = field(repr=False)
     table: str | None = None
-    engine: str = "duckdb"
+    engine: str = ENGINES[0]
     customer: str = "customer_id"
     date: str = "date"
     amount: str = "amount"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clv.data.date_texts import BLANK, DateTexts, iso_texts, read_format
-from clv.data.engines import engine, plain_text
+from clv.data.engines import epoch_seconds, plain_text
 from clv.data.zones import DAY, FIRST_DAY, LAST_DAY, day_in_zone, known_zone
 from clv.errors import ConfigError
 
@@ -64,7 +64,7 @@ def _read(
     if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
         return _of_date(column.cast("date"))
     if kind.is_timestamp():
-        return _of_moment(_epoch_seconds(column), 1, zone)
+        return _of_moment(epoch_seconds(column), 1, zone)
     if units is not None and (kind.is_numeric() or kind.is_string()):
         return _of_moment(_unix_time(column), units, zone)
     if kind.is_string() or (kind.is_numeric() and date_format is not None):
@@ -116,21 +116,6 @@ def _unix_time(column: Any) -> Any:
         number = ibis.ifelse(column.re_search(_NUMBER), column.translate(" \t\r\n", ""), ibis.null("string"))
         return number.try_cast("float64")
     return column if kind.is_integer() or kind.is_floating() else column.try_cast("float64")
-
-
-def _epoch_seconds(moment: Any) -> Any:
-    """Seconds since 1970 in UTC; Ibis goes by the session's clock on DuckDB, and truncates on Spark."""
-    import ibis
-
-    name = {"duckdb": "epoch", "pyspark": "unix_seconds"}.get(engine(moment))
-    if name is None:
-        return moment.epoch_seconds().cast("float64")
-
-    def call(moment):  # type: ignore[no-untyped-def]
-        """Stand for the engine's function."""
-
-    takes = ((moment.type(),), "float64")
-    return ibis.udf.scalar.builtin(call, name=name, signature=takes)(moment)
 
 
 # What dates look like, for findings.

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clv.data.counting import count_cuts, days_of, described, plain_days
-from clv.data.engines import fetch, keep
+from clv.data.engines import fetch, keep, upload
 from clv.data.repairs import repair
 from clv.data.rfm import RFM
-from clv.data.transfers import upload
 from clv.errors import ConfigError
 from clv.units import as_date
 

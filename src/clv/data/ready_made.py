@@ -22,8 +22,8 @@ from numbers import Real
 from typing import Any
 
 from clv.data.engines import ROW, keep, plain_text
+from clv.data.engines.sources import open_source
 from clv.data.ready_made_rules import EXACT, broken_rules, repeated_customers, table_facts
-from clv.data.sources import open_source
 from clv.errors import ConfigError, DataError
 from clv.units import DAYS_PER_YEAR, WEEK
 

@@ -14,8 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from clv.data.cleaning import REFUND, USED
-from clv.data.engines import fetch
-from clv.data.transfers import upload
+from clv.data.engines import fetch, upload
 
 IN_FULL, LOST, ALONE = (
     "order refunded in full",

@@ -14,9 +14,9 @@ import numpy as np
 
 from clv.data.dates import date_of, read_day
 from clv.data.engines import fetch, sort_key
+from clv.data.engines.sources import open_source
 from clv.data.periods import Period
 from clv.data.ready_made import missing_column
-from clv.data.sources import open_source
 from clv.errors import DataError
 from clv.models.histories import RetentionHistory
 from clv.units import as_date

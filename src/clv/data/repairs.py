@@ -19,37 +19,55 @@ if TYPE_CHECKING:
 def concerned(orders: Transactions) -> Any:
     """Customers with refunds to net, or with repeated rows: a table with one column, or None.
 
-    The first count has a row per customer, with `refunds` (a negative amount) and `twice` (rows of one day
-    that may
-    be copies).
+    The first count has a row per customer, with `again` (who has some for certain) and `twice` (who may).
     """
     base = orders.first_count
-    there = fetch(base.aggregate(refunds=base.refunds.any(), twice=base.twice.any())).to_pylist()[0]
-    parts = orders.typed
-    parts = parts.filter(parts.part & (parts.day <= orders.as_of_day))
+    there = {name: base[name].any() for name in ("again", "twice", "untidy")}
+    there = fetch(base.aggregate(**there)).to_pylist()[0]
     tables = []
-    if there["refunds"]:
-        tables.append(base.filter(base.refunds).select("customer"))
+    if there["again"]:
+        tables.append(base.filter(base.again).select("customer"))
     if there["twice"]:
-        maybe = base.filter(base.twice).select("customer")
-        same = parts.semi_join(maybe, "customer").group_by([raw_column(name) for name in orders.columns])
-        same = same.aggregate(customer=lambda t: t.customer.max(), times=lambda t: t.count())
-        tables.append(same.filter(same.times > 1).select("customer"))
-    if "order_id" in orders.roles and not orders.line_items:
-        numbers = parts.filter(parts.order_id.notnull()).group_by("order_id").aggregate(n=lambda t: t.count())
-        numbers = keep(numbers.filter(numbers.n > 1))
-        if fetch(numbers.limit(1)).num_rows:
-            tables.append(parts.semi_join(numbers, "order_id").select("customer"))
+        maybe, rows = base.filter(base.twice).select(one="customer"), orders.typed
+        key = rows.customer if there["untidy"] else rows[raw_column(orders.roles["customer"])]
+        rows = rows.semi_join(maybe, key == maybe.one)
+        # Equal rows are alike in everything: what else is asked of them is asked of few.
+        same = rows.group_by(list(map(raw_column, orders.columns))).aggregate(
+            customer=rows.customer.max(),
+            part=(rows.part & (rows.day <= orders.as_of_day)).any(),
+            times=rows.count(),
+        )
+        tables.append(same.filter(same.part & (same.times > 1)).select("customer"))
     if not tables:
         return None
     every = keep(tables[0].union(*tables[1:], distinct=True) if tables[1:] else tables[0].distinct())
     return every if fetch(every.limit(1)).num_rows else None
 
 
+def sharing_a_number(orders: Transactions) -> Any:
+    """Rows whose order_id stands on rows of other content as well; None where there is none."""
+    if "order_id" not in orders.roles or orders.line_items:
+        return None
+    numbers = orders.typed.group_by("order_id").aggregate(n=lambda t: t.count())
+    twice = keep(numbers.filter((numbers.n > 1) & numbers.order_id.notnull()).select("order_id"))
+    if not fetch(twice.limit(1)).num_rows:
+        return None
+    rows = keep(taking_part(orders).semi_join(twice, "order_id"))  # Ibis loses the second of two such joins
+    contents = rows.group_by(list(map(raw_column, orders.columns))).aggregate(order_id=rows.order_id.max())
+    numbers = contents.group_by("order_id").aggregate(n=contents.count())
+    return rows.semi_join(numbers.filter(numbers.n > 1), "order_id")
+
+
+def taking_part(orders: Transactions) -> Any:
+    """Typed rows up to as_of that take part."""
+    rows = orders.typed
+    return rows.filter(rows.part & (rows.day <= orders.as_of_day))
+
+
 def taken(orders: Transactions, customers: Any) -> Any:
     """Rows of these customers that take part, numbered within each.
 
-    `copy` is 0 for the first of equal rows; `other` marks rows of an order_id whose rows differ.
+    `copy` is 0 for the first of equal rows.
     """
     import ibis
 
@@ -59,14 +77,12 @@ def taken(orders: Transactions, customers: Any) -> Any:
     rows = rows.mutate(copy=ibis.row_number().over(ibis.window(group_by=content, order_by=rows.row)))
     order = [rows.day, rows.minor, sort_key(rows.order_id), sort_key(rows.refund_of), rows.copy, rows.row]
     number = ibis.row_number().over(ibis.window(group_by=rows.customer, order_by=order))
-    # Spark numbers rows in int32, whatever Ibis thinks.
-    of_order = ibis.window(group_by=rows.order_id)
-    other = rows.order_id.notnull() & ((rows.copy == 0).sum().over(of_order) > 1)
     segments = [segment_column(name) for name in orders.own_segments]
     names = ["row", "customer", "day", "minor", "order_id", "refund_of", "reason", "copy"]
     return keep(
-        rows.mutate(n=number.cast("int32").cast("int64"), alone=rows.reason, other=other).select(
-            *names, "other", "alone", "n", "date_text", "amount_text", *segments
+        # Spark numbers rows in int32, whatever Ibis thinks.
+        rows.mutate(n=number.cast("int32").cast("int64"), alone=rows.reason).select(
+            *names, "alone", "n", "date_text", "amount_text", *segments
         )
     )
 

@@ -255,14 +255,17 @@ def repair_rules(orders: Transactions, t: Any) -> list[Rule]:
     ]
     if orders.line_items:
         return [*rules, Rule("D027", alone[0], t.copy > 0, same + alone[1])]
-    other = (
-        "{rows} rows share an order_id with a row of other content, first {place} (customer {customer}, "
-        "{date}, "
-        "{amount}). If an order has several lines, set line_items = true; else keep one row an order."
-    )
     return [
         *rules,
         Rule("D025", ordered[0], (t.copy > 0) & numbered, same + ordered[1]),
-        Rule("D026", "F", t.other, other),
         Rule("D027", alone[0], (t.copy > 0) & ~numbered, same + alone[1]),
     ]
+
+
+def number_rules(t: Any) -> list[Rule]:
+    """The rule on rows that share an order_id with others."""
+    said = (
+        "{rows} rows share an order_id with a row of other content, first {place} (customer {customer}, "
+        "{date}, {amount}). If an order has several lines, set line_items = true; else keep one row an order."
+    )
+    return [Rule("D026", "F", t.order_id.notnull(), said)]

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.data.engines import fetch, keep, to_pandas, write_parquet
+from clv.data.engines import fetch, keep, to_pandas, upload, write_parquet
 from clv.data.rfm import RFM, value_histories
-from clv.data.transfers import upload
 from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from clv.data.contract import Transactions
 from clv.data.customer_rules import check_size, check_span
-from clv.data.engines import fetch, write_parquet
+from clv.data.engines import fetch, upload, write_parquet
 from clv.data.findings import Finding
 from clv.data.holdout import check_cuts
 from clv.data.segments import SEGMENT_ORDER
-from clv.data.transfers import upload
 from clv.errors import ConfigError, DataError
 from clv.jobs.config import Config, load
 from clv.jobs.restated import check_restated

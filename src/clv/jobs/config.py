@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from clv.data.addresses import expanded
 from clv.data.contract import Transactions
+from clv.data.engines import ENGINES, Engine
+from clv.data.engines.addresses import expanded
 from clv.errors import ClvError, ConfigError
 from clv.forecasting.economics import Economics
 from clv.jobs.runs import slug
@@ -75,7 +76,7 @@ class Input(_Section):
 
     path: Place
     table: str | None = None
-    engine: Literal["duckdb", "spark"] = "duckdb"
+    engine: Engine = ENGINES[0]
     customers: Place | None = None
     identities: Place | None = None
     erased: list[str] | Place | None = None

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import clv
-from clv.data.addresses import expanded
-from clv.data.files import find_files
+from clv.data.engines.addresses import expanded
+from clv.data.engines.files import find_files
 from clv.errors import DataError
 from clv.jobs.restated import months
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from io import RawIOBase
 from typing import Any
 
-from clv.data.frames import as_text
+from clv.data.engines.frames import as_text
 
 _CHUNK = 1 << 24  # bytes of CSV that are parsed at once
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from clv.data.faults import hide
+from clv.data.engines.faults import hide
 from clv.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from clv.data.engines import ROW
-from clv.data.faults import coded
-from clv.data.frames import check_names
-from clv.data.transfers import with_zones
+from clv.data.engines.faults import coded
+from clv.data.engines.frames import check_names
+from clv.data.engines.transfers import with_zones
 from clv.errors import DataError
 
 PARQUET, CSV, DATABASE = (".parquet", ".pq"), (".csv", ".tsv", ".txt"), (".duckdb", ".ddb", ".db")

@@ -9,15 +9,15 @@ from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-from clv.data import files
-from clv.data.addresses import expanded, is_postgres
-from clv.data.engines import ROW, connect_duckdb, connect_postgres, connect_spark, fetch
-from clv.data.faults import coded, scrub
-from clv.data.frames import as_arrow, check_names, is_frame
-from clv.data.transfers import upload, with_zones
+from clv.data.engines import ENGINES, ROW, files
+from clv.data.engines.addresses import expanded, is_postgres
+from clv.data.engines.connections import connect_duckdb, connect_postgres, connect_spark
+from clv.data.engines.faults import coded, scrub
+from clv.data.engines.frames import as_arrow, check_names, is_frame
+from clv.data.engines.running import fetch
+from clv.data.engines.transfers import upload, with_zones
 from clv.errors import ClvError, ConfigError, DataError
 
-ENGINES = ("duckdb", "spark")
 _SHOWN = 8  # names of tables that a message lists
 
 
@@ -37,7 +37,7 @@ class Source:
 
 
 def open_source(
-    source: Any, *, table: str | None = None, engine: str = "duckdb", beside: Source | None = None
+    source: Any, *, table: str | None = None, engine: str = ENGINES[0], beside: Source | None = None
 ) -> Source:
     """Open what a user hands in, without copying it; only CSV is read, once, into a temporary table.
 
