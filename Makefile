@@ -27,9 +27,10 @@ format: $(VENV)/.tested  ## format the code
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.tested  ## measure against lifetimes, in one run
+bench: $(VENV)/.tested  ## measure against other libraries (half an hour, 3 GB of disk)
 	$(PIP) -e '.[lifetimes]'
 	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/rfm.py
 
 clean:  ## remove the environment and caches; reports stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -9,7 +9,25 @@ ClvError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_COUNTED = "row|order|date|amount|refund|customer|contract|month|value|column|id"
+_VERBS = {"have": "has", "are": "is", "carry": "carries", "match": "matches"}  # the rest take an s
+_ONE = re.compile(
+    rf"(?<![\d.,])1 ({_COUNTED})s\b((?: \([^()]*\))?)(?: (have|are|carry|match|repeat|belong|share|agree)\b)?"
+)
+
+
+def agreed(message: str) -> str:
+    """Let nouns and verbs agree with a count of one: "1 rows have" is "1 row has"."""
+
+    def one(found: re.Match[str]) -> str:
+        noun, aside, verb = found.groups()
+        said = f"1 {noun}{aside}"
+        return said if verb is None else f"{said} {_VERBS.get(verb, verb + 's')}"
+
+    return _ONE.sub(one, message)
 
 
 class ClvError(Exception):
@@ -18,8 +36,8 @@ class ClvError(Exception):
     exit_status = 1
 
     def __init__(self, *messages: str) -> None:
-        super().__init__("\n".join(messages))
-        self.messages: Sequence[str] = messages
+        self.messages: Sequence[str] = tuple(map(agreed, messages))
+        super().__init__("\n".join(self.messages))
 
     @property
     def codes(self) -> list[str]:

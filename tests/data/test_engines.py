@@ -70,7 +70,7 @@ def test_minor_units_of_a_currency(currency: str, digits: int) -> None:
 def test_money_of_a_currency(currency: str, text: str, value: float) -> None:
     rows = [("C1", "2026-01-01", value), ("C1", "2026-01-02", value), (None, "2026-01-02", value)]
     read = Transactions(pd.DataFrame(rows, columns=["customer_id", "date", "amount"]), currency=currency)
-    assert f"1 rows (33.3 %, {text}) have no customer_id" in str(read.findings[0])
+    assert f"1 row (33.3 %, {text}) has no customer_id" in str(read.findings[0])
     assert read.reconciliation()["money"].tolist() == [2 * value, value]
     rfm = read.rfm()
     assert rfm.to_pandas()["monetary_value"].tolist() == [value]

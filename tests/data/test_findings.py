@@ -174,7 +174,7 @@ def test_placeholders_are_to_be_listed() -> None:
     frame = log(customer_id=["Guest", "C2", "C1", "0"])
     found = orders(frame).findings
     assert [(f.code, f.severity) for f in found] == [("D004", "F")] * 2
-    says(found[0], "customer_id '0' has 1 orders, 25.0 % of all. List it in guest_ids if it is a placeholder")
+    says(found[0], "customer_id '0' has 1 order, 25.0 % of all. List it in guest_ids if it is a placeholder")
     assert [f.code for f in orders(frame, guest_ids=["Guest", "0"]).findings] == ["D003"]
     assert [(f.code, f.severity) for f in orders(frame, guest_ids=[]).findings] == [("D004", "W")] * 2
 
@@ -643,7 +643,7 @@ def test_negative_amounts_need_a_policy() -> None:
     assert (found.severity, found.rows) == ("F", 1)
     says(
         found,
-        "1 amounts (25.0 % of rows, -4.50) are negative, first -4.5 at row 3 (customer C1).",
+        "1 amount (25.0 % of rows, -4.50) is negative, first -4.5 at row 3 (customer C1).",
         'refunds = "net_to_original"',
         '"drop"',
     )
@@ -654,18 +654,34 @@ def test_negative_amounts_need_a_policy() -> None:
     assert dict(dropped.reconciliation().set_index("reason")["money"]) == {"used": 70.0, "refund": -4.5}
 
 
+def test_pages_name_nobody() -> None:
+    """The report shows messages without ids, which `clv check` shows to whoever mends the log."""
+    negative = finding(log(amount=[10.0, 20.0, -4.5, 40.0]), "D019")
+    assert "at row 3 (customer …)" in negative.nameless
+    guest = finding(log(customer_id=["guest", "C2", "C1", "C3"]), "D004")
+    assert guest.nameless.startswith("one id has 1 order, 25.0 % of all.")
+    one = [f"C{i}" for i in range(300)]
+    large = pd.DataFrame({"customer_id": one, "date": "2026-01-02", "amount": [1e6] + [1.0] * 299})
+    found = {f.code: f for f in orders(large).findings}["D030"]
+    says(found, "customer C0 brings 100.0 % of all revenue", "brings 3,334.33 with it and 1.00 without")
+    assert found.nameless.startswith("one customer brings")
+    unnamed = finding(log(amount=[10.0, 20.0, 1.0, 40.0]), "D045", as_of=None)
+    assert unnamed.nameless == unnamed.message
+
+
 def test_refunds_without_their_order() -> None:
     frame = log(amount=[10.0, 20.0, -10.5, 40.0])
     found = finding(frame, "D020", refunds="net_to_original")
     assert (found.severity, found.rows) == ("W", 1)
     says(
         found,
-        "1 refunds (-10.50) match no earlier order of their customer, first -10.5 at row 3 (customer C1).",
+        "1 refund (-10.50) matches no earlier order of the same customer",
+        "first -10.5 at row 3 (customer C1).",
     )
     named = frame.assign(order_id=["1", "2", "3", "4"], refund_of=[None, None, "1", None])
     read = orders(named, refunds="net_to_original")
     assert [f.code for f in read.findings] == ["D021"]
-    says(read.findings[0], "1 refunds (-10.50) belong to orders that gave back more than they brought")
+    says(read.findings[0], "1 refund (-10.50) belongs to orders that gave back more than they brought")
     assert dict(read.reconciliation().set_index("reason")["rows"]) == {"used": 2, "order refunded in full": 2}
     unknown = named.assign(refund_of=[None, None, "99", None])
     assert [f.code for f in orders(unknown, refunds="net_to_original").findings] == ["D020"]

@@ -1,8 +1,7 @@
 """One definition for every engine: the same dirty log on DuckDB, PostgreSQL and Spark, to the last row.
 
 Sessions are in Pacific/Auckland; the business day is cut in Europe/Prague, around midnight and on both days
-on
-which clocks change.
+on which clocks change.
 """
 
 import datetime as dt

@@ -54,7 +54,7 @@ def test_a_sound_crowd_has_no_findings() -> None:
 def test_mixed_ids() -> None:
     frame = log([(7, "2024-01-01", 1.5), ("7", "2024-01-02", 1.5), ("x", "2024-01-03", 1.5)])
     assert said(frame, "D005", as_of="2024-01-04").startswith(
-        "D005 customer_id mixes integers and text; 1 ids"
+        "D005 customer_id mixes integers and text; 1 id agrees"
     )
     assert len(read(frame, as_of="2024-01-04").rfm()) == 2
 
@@ -62,7 +62,7 @@ def test_mixed_ids() -> None:
 @pytest.mark.parametrize("ids", [[9.1e15, 5.0], ["1.23457E+15", "5"], ["9e+17", "5"]])
 def test_ids_that_lost_digits(ids: list[Any]) -> None:
     frame = log([(one, "2024-01-01", 1.5) for one in ids])
-    assert "lost digits in 1 rows" in said(frame, "D006", as_of="2024-01-04")
+    assert "lost digits in 1 row" in said(frame, "D006", as_of="2024-01-04")
     assert codes(log([(2.0**53 - 1, "2024-01-01", 1.5)]), as_of="2024-01-04") == {}
 
 
@@ -194,7 +194,7 @@ def test_currencies() -> None:
     assert table["first_amount"].to_dict() == {"a": 1000, "b": 8000}
     late = pd.concat([frame, log([("b", "2024-01-20", 1.0, "USD")], "customer_id date amount currency")])
     found = said(late, "D029", currency="EUR", fx=FX, as_of="2024-01-21", allow_gap="1y")
-    assert "1 rows have no exchange rate, first USD on 2024-01-20 at row 4." in found
+    assert "1 row has no exchange rate, first USD on 2024-01-20 at row 4." in found
     one = frame.assign(currency="CHF")
     assert read(one, as_of="2024-01-09").money_unit == "CHF"
     assert codes(one, as_of="2024-01-09", currency="EUR") == {"D028": "F"}
@@ -319,8 +319,8 @@ def test_segments_that_are_missing_change_or_are_tiny() -> None:
     frame.loc[last, "channel"] = "changed"
     found = [str(f) for f in read(frame, segments=["channel"]).findings]
     assert [one[:4] for one in found] == ["D041", "D041", "D042"]
-    assert "channel is missing for 1 customers" in found[0]
-    assert "channel changes for 1 customers" in found[1]
+    assert "channel is missing for 1 customer" in found[0]
+    assert "channel changes for 1 customer" in found[1]
     assert (
         "2 of 3 values of channel have fewer than 100 customers, the smallest 'unknown' with 1." in found[2]
     )

@@ -130,23 +130,23 @@ FINDINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a hole": (
         {"age": [0, 1, 3], "customers": [9, 8, 7]},
         [
-            "D046 ages must run 0, 1, 2 … in each cohort; got 3 in cohort 'all', age 3 (1 rows). Add "
+            "D046 ages must run 0, 1, 2 … in each cohort; got 3 in cohort 'all', age 3 (1 row). Add "
             "the missing ages."
         ],
     ),
     "twice, and an age in months": (
         {"cohort": ["a", "a", "a"], "age": [0, 0, 0.5], "customers": [9, 9, 8]},
         [
-            "D046 age must be a whole number, 0 or more; got 0.5 in cohort 'a', age 0.5 (1 rows). "
+            "D046 age must be a whole number, 0 or more; got 0.5 in cohort 'a', age 0.5 (1 row). "
             "Number renewals from 1.",
-            "D026 a cohort must have one row an age; got 0 in cohort 'a', age 0 (1 rows). Add "
+            "D026 a cohort must have one row an age; got 0 in cohort 'a', age 0 (1 row). Add "
             "the rows up, or give a column cohort.",
         ],
     ),
     "more lost than there were": (
         {"age": [1, 2], "at_risk": [9, 3], "churned": [4, 4]},
         [
-            "D049 churned must not exceed at_risk; got 4 in cohort 'all', age 2 (1 rows). at_risk "
+            "D049 churned must not exceed at_risk; got 4 in cohort 'all', age 2 (1 row). at_risk "
             "counts all who faced the renewal."
         ],
     ),
@@ -154,14 +154,14 @@ FINDINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"age": [1, 2], "at_risk": [9, 6], "churned": [4, 0]},
         [
             "D049 at_risk must not exceed those left at the age before; got 6 in cohort 'all', age 2 "
-            "(1 rows). Who comes back is new."
+            "(1 row). Who comes back is new."
         ],
     ),
     "text": (
         {"age": [0, 1], "customers": ["9", "many"]},
         [
             "D046 customers must be a whole number, 0 or more; got many in cohort 'all', age 1 (1 "
-            "rows). Give counts of customers, not shares."
+            "row). Give counts of customers, not shares."
         ],
     ),
     "no counts": (
@@ -296,7 +296,7 @@ def test_what_is_wrong_with_contracts_comes_together() -> None:
     with pytest.raises(DataError) as caught:
         Renewals.of_contracts(rows, AS_OF)
     assert caught.value.codes == ["D011", "D009", "D009", "D046"]
-    assert "got '2024-13-01' (1 contracts)" in caught.value.messages[1]
+    assert "got '2024-13-01' (1 contract)" in caught.value.messages[1]
     assert "end must not be before start; got '2023-12-31'" in caught.value.messages[3]
     with pytest.raises(DataError, match=r"D001 Column 'end' not found.*Did you mean 'ende'"):
         Renewals.of_contracts(pd.DataFrame({"start": ["2024-01-01"], "ende": [None]}), AS_OF)

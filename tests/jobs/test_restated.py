@@ -85,7 +85,7 @@ def test_what_changed_is_named_with_the_earlier_run(config: Config, small_log: p
     assert [(f.code, f.severity) for f in found] == [("D043", "W")]
     assert found[0].message == (
         "history was restated since run 20251130T101112-ab12 (as of 2025-12-10): 3 months changed, 2023-12 "
-        "(−1 rows, −7.00), 2024-05 (+2 rows, +123.45), 2025-11 (+0 rows, −0.50); in all +1 rows, +115.95. "
+        "(−1 row, −7.00), 2024-05 (+2 rows, +123.45), 2025-11 (+0 rows, −0.50); in all +1 row, +115.95. "
         "Was the feed mended, or is this another extract?"
     )
 
@@ -96,7 +96,7 @@ def test_a_month_counts_when_it_was_over(config: Config, small_log: pd.DataFrame
     saved(config, then, as_of="2025-11-29")
     assert messages(config) == []
     saved(config, then, as_of="2025-11-30")
-    assert "1 month changed, 2025-11 (−1 rows, +0.00)" in messages(config)[0]
+    assert "1 month changed, 2025-11 (−1 row, +0.00)" in messages(config)[0]
 
 
 def test_an_earlier_as_of_is_compared_as_far_as_it_goes(job: Job, small_log: pd.DataFrame) -> None:

@@ -53,7 +53,7 @@ def test_all_problems_are_told_at_once_with_their_place_and_number():
     with pytest.raises(DataError) as caught:
         PurchaseHistory([1, 0, 1, 1.5], [2.0, 3, 9, 1], [5.0, 5, 5, 5], [1, 1, 1, -1])
     assert caught.value.codes == ["D046", "D037", "D039", "D046"]
-    assert "first at row 2 (1 rows)" in caught.value.messages[1]
+    assert "first at row 2 (1 row)" in caught.value.messages[1]
 
 
 @pytest.mark.parametrize("history", [ONE, SPEND], ids=["purchases", "spend"])

@@ -60,9 +60,8 @@ def identity_table(orders: Transactions) -> Any:
         f"D048 identities must give an id one person; {row['one']!r} has {row['targets']}. Keep one of them."
         for row in wrong
     ] + [
-        f"D048 identities must not chain; got {row['one']!r} → {row['same']!r} → {row['next_same']!r}. "
-        f"Give every "
-        "id its final one."
+        f"D048 identities must not chain; got {row['one']!r} → {row['same']!r} → {row['next_same']!r}. Give "
+        "every id its final one."
         for row in links
     ]
     if messages:

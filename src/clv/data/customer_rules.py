@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clv.data.cleaning import USED, segment_column
 from clv.data.engines import fetch, least
-from clv.data.findings import Finding, percent
+from clv.data.findings import Finding, Severity, percent
 from clv.data.thresholds import (
     CORRELATION,
     DOMINANT,
@@ -74,7 +74,8 @@ def _placeholders(orders: Transactions) -> list[Finding]:
         what = f"has {row['orders']:,} orders, {share} of all. List it in guest_ids if it is a placeholder"
         end = "." if orders.guest_ids is not None else "; guest_ids = [] says that there is none."
         message = f"customer_id {str(row['customer'])!r} {what}{end}"
-        found.append(Finding("D004", "F" if orders.guest_ids is None else "W", message, row["orders"]))
+        severity: Severity = "F" if orders.guest_ids is None else "W"
+        found.append(Finding("D004", severity, message, row["orders"], nameless=f"one id {what}{end}"))
     return found
 
 
@@ -84,38 +85,38 @@ def _dominant(orders: Transactions, base: dict[str, Any]) -> list[Finding]:
         return []
     c = orders.counted
     who = fetch(c.filter(c.gain == base["top"]).select("customer").limit(1)).to_pylist()[0]["customer"]
-    name = "one customer" if orders.hash_ids is not None else f"customer {who}"
-    message = (
-        f"{name} brings {percent(share, 1)} of all revenue ({orders.money(base['top'])}). Totals and "
-        f"means hang on it: "
-        "look at the results with and without it."
+    what = (
+        f"brings {percent(share, 1)} of all revenue ({orders.money(base['top'])}): the average customer "
+        f"brings {orders.money(round(base['gain'] / base['n']))} with it and "
+        f"{orders.money(round((base['gain'] - base['top']) / (base['n'] - 1)))} without. Totals and means "
+        "hang on it; list it in guest_ids to see the results without."
     )
-    return [Finding("D030", "W", message)]
+    name = "one customer" if orders.hash_ids is not None else f"customer {who}"
+    return [Finding("D030", "W", f"{name} {what}", nameless=f"one customer {what}")]
 
 
 def _patterns(orders: Transactions, base: dict[str, Any]) -> list[Finding]:
     found = []
     if base["once"] < ONE_TIMERS * base["n"]:
         message = (
-            f"{base['once']:,} of {base['n']:,} customers bought only once. One-time buyers seem to "
-            f"have been filtered "
-            "out, which biases the model upward. Supply all customers."
+            f"{base['once']:,} of {base['n']:,} customers bought only once. One-time buyers seem to have "
+            "been filtered out, which biases the model upward. Supply all customers."
         )
         found.append(Finding("D033", "W", message))
     span = orders.as_of_day - base["first"]
     if base["early"] > FIRST_SHARE * base["n"] and span > 10 * FIRST_DAYS:
         message = (
-            f"{percent(base['early'], base['n'])} of first orders fall in the first {FIRST_DAYS} days "
-            f"of the extract: "
-            "older customers look like new ones. Supply the earlier history, or leave out who bought before."
+            f"{percent(base['early'], base['n'])} of first orders fall in the first {FIRST_DAYS} days of the "
+            "extract: older customers look like new ones. Supply the earlier history, or leave out who "
+            "bought before."
         )
         found.append(Finding("D035", "W", message))
     rho = base["rho"]
     if rho is not None and abs(rho) > CORRELATION:
         way = "over" if rho < 0 else "under"
         message = (
-            f"spend per purchase depends on frequency (correlation {rho:+.2f}). Gamma-Gamma takes them "
-            f"for independent, and {way}states the value of frequent buyers."
+            f"spend per purchase depends on frequency (correlation {rho:+.2f}). Gamma-Gamma takes them for "
+            f"independent, and {way}states the value of frequent buyers."
         )
         found.append(Finding("D040", "W", message))
     return found
@@ -170,9 +171,8 @@ def check_segments(orders: Transactions) -> list[Finding]:
         tiny = sorted((row["n"], row["value"]) for row in sizes if row["n"] < MIN_SEGMENT)
         if tiny and total >= MIN_CUSTOMERS:
             said = (
-                f"{len(tiny):,} of {len(sizes):,} values of {name} have fewer than {MIN_SEGMENT} "
-                f"customers, the smallest "
-                f"{tiny[0][1]!r} with {tiny[0][0]:,}. They are too small to be judged alone."
+                f"{len(tiny):,} of {len(sizes):,} values of {name} have fewer than {MIN_SEGMENT} customers, "
+                f"the smallest {tiny[0][1]!r} with {tiny[0][0]:,}. They are too small to be judged alone."
             )
             found.append(Finding("D042", "W", said, sum(n for n, _ in tiny)))
     return found
@@ -212,16 +212,14 @@ def check_span(rfm: RFM, days: float) -> list[Finding]:
     found = []
     if days > span:
         message = (
-            f"the history is {span:,} days long and the horizon {days:,.0f}: "
-            f"{percent(days - span, days)} of it is "
-            "extrapolated. Supply a longer history, or shorten the horizon."
+            f"the history is {span:,} days long and the horizon {days:,.0f}: {percent(days - span, days)} of "
+            "it is extrapolated. Supply a longer history, or shorten the horizon."
         )
         found.append(Finding("D034", "W", message))
     if span < SEASONS_DAYS:
         message = (
-            f"the history is {span:,} days long, under two seasonal cycles: a season cannot be told "
-            f"from a trend, and "
-            "is in no forecast."
+            f"the history is {span:,} days long, under two seasonal cycles: a season cannot be told from a "
+            "trend, and is in no forecast."
         )
         found.append(Finding("D034", "W", message))
     return found

@@ -234,8 +234,8 @@ def read_format(date_format: str) -> Format:
         known = letter in _FORMS
         if not (known or text or letter == "%"):
             raise ConfigError(
-                f"C001 date_format knows {' '.join('%' + name for name in _FORMS)}; "
-                f"got %{letter} in {date_format!r}."
+                f"C001 date_format knows {' '.join('%' + name for name in _FORMS)}; got %{letter} in "
+                f"{date_format!r}."
             )
         parts.append((letter if known else "", text or letter))
     has = Counter(letter for letter, _ in parts if letter)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data.engines import fetch, sha256
 from clv.data.thresholds import EXAMPLES
+from clv.errors import agreed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ class Finding:
     """One answer of a check: F fails, W warns, A was mended.
 
     `examples` are the first rows, as dictionaries; `listed` is an Ibis table of all of them, or None.
+    `nameless` is the message without ids of customers, for pages that many see.
     """
 
     code: str
@@ -30,6 +32,11 @@ class Finding:
     rows: int = 0
     examples: tuple[dict[str, Any], ...] = ()
     listed: Any = field(default=None, repr=False, compare=False)
+    nameless: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", agreed(self.message))
+        object.__setattr__(self, "nameless", agreed(self.nameless) or self.message)
 
     def __str__(self) -> str:
         return f"{self.code} {self.message}"
@@ -51,8 +58,7 @@ class Rule:
     """A condition on rows and what to say of them.
 
     `sentence` may name rows, total, share, money, also, place, customer, date, amount, code, kind. `judge`
-    may
-    look at the counts and give another severity and sentence, or None for nothing to say.
+    may look at the counts and give another severity and sentence, or None for nothing to say.
     """
 
     code: str
@@ -92,22 +98,23 @@ def _finding(
 ) -> Finding:
     listed = shown(orders, rows.filter(rule.condition))
     examples = examples_of(listed)
-    message = said[1].format_map(
-        {
-            "rows": f"{facts.rows:,}",
-            "total": f"{facts.total:,}",
-            "share": percent(facts.rows, facts.total),
-            "money": orders.money(facts.money),
-            "also": percent(facts.also, facts.rows),
-            "place": place(examples[0]),
-            "code": examples[0].get("code") or "no currency",
-            "kind": examples[0].get("kind"),
-            "customer": examples[0]["customer"],
-            "date": examples[0]["date_text"],
-            "amount": examples[0]["amount_text"],
-        }
-    )
-    return Finding(rule.code, said[0], message, facts.rows, examples, listed if rule.listed else None)
+    values = {
+        "rows": f"{facts.rows:,}",
+        "total": f"{facts.total:,}",
+        "share": percent(facts.rows, facts.total),
+        "money": orders.money(facts.money),
+        "also": percent(facts.also, facts.rows),
+        "place": place(examples[0]),
+        "code": examples[0].get("code") or "no currency",
+        "kind": examples[0].get("kind"),
+        "customer": examples[0]["customer"],
+        "date": examples[0]["date_text"],
+        "amount": examples[0]["amount_text"],
+    }
+    message = said[1].format_map(values)
+    nameless = said[1].format_map(values | {"customer": "…", "place": place(examples[0] | {"customer": "…"})})
+    every = listed if rule.listed else None
+    return Finding(rule.code, said[0], message, facts.rows, examples, every, nameless)
 
 
 def shown(orders: Transactions, rows: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from clv.data.cleaning import USED
 from clv.data.engines import fetch
 from clv.data.findings import Finding, examples_of, place, shown
+from clv.data.quantiles import quantiles
 from clv.data.thresholds import ABSURD, FEED_GAP_DAYS, FEED_GAP_ORDERS, GAP_DAYS, GAP_FACTOR
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ def check_currencies(orders: Transactions) -> list[Finding]:
         return []
     listed = ", ".join(f"{code or 'none'} × {n:,}" for code, n in list(codes.items())[:6])
     message = (
-        f"amounts are in other currencies than {orders.money_unit} ({listed}). Supply fx (date, "
-        f"currency, rate) and "
-        "the currency of the results, or a log in one currency."
+        f"amounts are in other currencies than {orders.money_unit} ({listed}). Supply fx (date, currency, "
+        "rate) and the currency of the results, or a log in one currency."
     )
     return [Finding("D028", "F", message, sum(others.values()))]
 
@@ -92,19 +92,19 @@ def check_highest(orders: Transactions) -> list[Finding]:
     near = fetch(t.aggregate(n=t.count(), near=(t.minor * ABSURD >= int(highest)).sum())).to_pylist()[0]
     if near["near"] >= 0.01 * near["n"]:  # then the 99th percentile is near enough itself
         return []
-    levels = fetch(t.aggregate(high=t.minor.quantile(0.99), middle=t.minor.quantile(0.5))).to_pylist()[0]
-    absurd = t.filter(t.minor > ABSURD * float(levels["high"]))
+    high, middle = quantiles(t.minor, (0.99, 0.5))
+    absurd = t.filter(t.minor > ABSURD * high)
     count = int(fetch(absurd.aggregate(n=absurd.count())).to_pylist()[0]["n"])
     if not count:
         return []
     listed = shown(orders, absurd.order_by(absurd.minor.desc()))
     examples = examples_of(listed)
-    message = (
-        f"the highest of {count:,} absurd amounts is {orders.money(int(highest))}, "
-        f"{highest / levels['middle']:,.0f}× "
-        f"the median, first {place(examples[0])}; a test order? Leave it out, or mend it."
+    said = (
+        f"the highest of {count:,} absurd amounts is {orders.money(int(highest))}, {highest / middle:,.0f}× "
+        "the median, first {place}; a test order? Leave it out, or mend it."
     )
-    return [Finding("D023", "F", message, count, examples, listed)]
+    message, nameless = (said.format(place=place(examples[0] | who)) for who in ({}, {"customer": "…"}))
+    return [Finding("D023", "F", message, count, examples, listed, nameless)]
 
 
 def check_empty(name: str, rows: int, as_of: Any) -> list[Finding]:
@@ -152,10 +152,9 @@ def check_net_days(orders: Transactions) -> list[Finding]:
         return []
     listed = shown(orders, days)
     examples = examples_of(listed)
-    message = (
-        f"{facts['n']:,} purchase days net to nothing or less ({orders.money(facts['money'])} in all), "
-        f"first for "
-        f"customer {examples[0]['customer']} on {examples[0]['date_text']}. They count as purchases, "
-        f"not as spend."
+    said = (
+        f"{facts['n']:,} purchase days net to nothing or less ({orders.money(facts['money'])} in all), first "
+        "for customer {customer} on {date_text}. They count as purchases, not as spend."
     )
-    return [Finding("D044", "W", message, facts["n"], examples, listed)]
+    message, nameless = (said.format_map(examples[0] | who) for who in ({}, {"customer": "…"}))
+    return [Finding("D044", "W", message, facts["n"], examples, listed, nameless)]

@@ -121,8 +121,8 @@ def _value_rules(t: Any, per_unit: float) -> _Rules:
         ),
         (
             t_x.isnull() | (t_x < 0),
-            "D046 recency must be a number, 0 or more; got {recency} for {who} ({n}). It is 0 for a customer "
-            "who bought once.",
+            "D046 recency must be a number, 0 or more; got {recency} for {who} ({n}). It is 0 for a "
+            "customer who bought once.",
         ),
         (T.isnull() | (T < 0), "D046 T must be a number, 0 or more; got {T} for {who} ({n})."),
         (
@@ -153,8 +153,8 @@ def _meaning_rules(t: Any, per_unit: float, reading: _Reading) -> _Rules:
         rules.append((once, sentence))
     if reading.since:
         sentence = (
-            "D038 recency must be age at the last purchase; got {recency} for {who}, who bought once, with "
-            "T {T} ({n} like this). It is time since the last purchase: set recency = T − recency."
+            "D038 recency must be age at the last purchase; got {recency} for {who}, who bought once, with T "
+            "{T} ({n} like this). It is time since the last purchase: set recency = T − recency."
         )
         return [*rules, (once & later, sentence)]
     return [

@@ -29,15 +29,12 @@ def concerned(orders: Transactions) -> Any:
         tables.append(base.filter(base.again).select("customer"))
     if there["twice"]:
         maybe, rows = base.filter(base.twice).select(one="customer"), orders.typed
-        key = rows.customer if there["untidy"] else rows[raw_column(orders.roles["customer"])]
-        rows = rows.semi_join(maybe, key == maybe.one)
-        # Equal rows are alike in everything: what else is asked of them is asked of few.
-        same = rows.group_by(list(map(raw_column, orders.columns))).aggregate(
-            customer=rows.customer.max(),
-            part=(rows.part & (rows.day <= orders.as_of_day)).any(),
-            times=rows.count(),
-        )
-        tables.append(same.filter(same.part & (same.times > 1)).select("customer"))
+        columns = list(map(raw_column, orders.columns))
+        # Equal rows that take no part are found as well: that costs less than asking all rows.
+        key = "customer" if there["untidy"] else raw_column(orders.roles["customer"])
+        same = rows.semi_join(maybe, rows[key] == maybe.one).group_by(list(dict.fromkeys([key, *columns])))
+        same = same.aggregate(times=lambda t: t.count())
+        tables.append(same.filter(same.times > 1).select(customer=key))
     if not tables:
         return None
     every = keep(tables[0].union(*tables[1:], distinct=True) if tables[1:] else tables[0].distinct())

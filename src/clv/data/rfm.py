@@ -39,8 +39,7 @@ class RFM:
     """One row per customer, as an Ibis table, with the as-of date and the units that go with it.
 
     `RFM(frame, unit="week")` takes a ready-made table as lifetimes or PyMC-Marketing give it: a pandas,
-    Polars,
-    PyArrow or Ibis table, or Parquet, with frequency, recency, T and monetary_value.
+    Polars, PyArrow or Ibis table, or Parquet, with frequency, recency, T and monetary_value.
 
     Columns: customer_id, frequency, recency, T (int32 days), spend_days, repeat_spend and first_amount
     (int64 minor units), monetary_value, orders, first_date, last_date, cohort, and the segments. A ready-made

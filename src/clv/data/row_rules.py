@@ -158,8 +158,7 @@ def _amount_rules(orders: Transactions, t: Any) -> list[Rule]:
             "F",
             t.amount_unreadable & ~commas & ~thousands & ~is_("infinite"),
             "amount is not a number, or too large, in {rows} rows, first {place}: '{amount}'. Mend the "
-            "export; numbers "
-            "are expected as 1234.56.",
+            "export; numbers are expected as 1234.56.",
         ),
         Rule(
             "D017",
@@ -233,9 +232,8 @@ def repair_rules(orders: Transactions, t: Any) -> list[Rule]:
             "D020",
             "W",
             t.reason == LOST,
-            "{rows} refunds ({money}) match no earlier order of their customer, first {amount} {place} "
-            "(customer "
-            "{customer}). " + _UNUSED,
+            "{rows} refunds ({money}) match no earlier order of the same customer, first {amount} "
+            "{place} (customer {customer}). " + _UNUSED,
         ),
         Rule(
             "D020",
@@ -249,8 +247,8 @@ def repair_rules(orders: Transactions, t: Any) -> list[Rule]:
             "W",
             t.over,
             "{rows} refunds ({money}) belong to orders that gave back more than they brought, first "
-            "{amount} {place} "
-            "(customer {customer}). The excess is in the reconciliation and lowers no other order.",
+            "{amount} {place} (customer {customer}). The excess is in the reconciliation and lowers no "
+            "other order.",
         ),
     ]
     if orders.line_items:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from clv.data.engines import fetch
+from clv.data.quantiles import quantiles
 from clv.data.ready_made import need
 from clv.data.rfm import RFM
 
@@ -32,14 +33,10 @@ class RFMCuts:
         """Measure the cut points on a base."""
         need(rfm.table, ["first_amount"], "a segment by value")
         t = rfm.table
-        since = t["T"] - t.recency
-        facts = t.aggregate(
-            recent=since.quantile(1 / 3),
-            old=since.quantile(2 / 3),
-            spend=(t.repeat_spend + t.first_amount).quantile(0.5, where=t.frequency > 0),
-        )
-        row = fetch(facts).to_pylist()[0]
-        return cls(float(row["recent"] or 0), float(row["old"] or 0), float(row["spend"] or 0))
+        again = t.filter(t.frequency > 0)
+        points = quantiles(t["T"] - t.recency, (1 / 3, 2 / 3))
+        points += quantiles(again.repeat_spend + again.first_amount, (1 / 2,))
+        return cls(*(0.0 if math.isnan(point) else point for point in points))
 
     def apply(self, rfm: RFM) -> RFM:
         """Return the RFM table with a column `rfm_segment`."""
@@ -58,6 +55,6 @@ class RFMCuts:
         """Say the cut points in words."""
         return (
             f"Recent: last order within {self.recent:.0f} days; cooling: within {self.old:.0f}; lapsed: "
-            f"longer ago. High value: repeat buyers with more than {self.spend / 10**digits:,.2f} "
-            f"{currency} in all."
+            f"longer ago. High value: repeat buyers with more than {self.spend / 10**digits:,.2f} {currency} "
+            "in all."
         )

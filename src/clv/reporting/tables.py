@@ -51,7 +51,7 @@ def reconciliation(orders: Transactions) -> Table:
 def findings(study: Study) -> Table:
     """What the checks found."""
     words = {"F": "fails", "W": "warning", "A": "mended"}
-    rows = [(f.code, words[f.severity], f.message) for f in study.orders.findings]
+    rows = [(f.code, words[f.severity], f.nameless) for f in study.orders.findings]
     return Table(
         "findings",
         "What the checks found",

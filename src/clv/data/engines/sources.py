@@ -120,8 +120,8 @@ def _from_frame(source: Any, connection: Any) -> Source:
         source = source.to_table()
     if not is_frame(source):
         raise DataError(
-            "I001 a source must be a path, a URL, a data frame or an Ibis table; "
-            f"got {type(source).__name__}."
+            "I001 a source must be a path, a URL, a data frame or an Ibis table; got "
+            f"{type(source).__name__}."
         )
     data, mixed = as_arrow(source)
     check_names([*data.column_names, ROW])

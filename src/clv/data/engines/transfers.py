@@ -106,7 +106,7 @@ def upload(connection: Any, table: Any) -> Any:
         return _copied_in(connection, name, table)
     if connection.name == "pyspark":
         return _to_spark(connection, name, table)
-    return ibis.memtable(table)
+    return connection.create_table(name, table, temp=True)
 
 
 def _sendable(column: Any) -> Any:

@@ -1,0 +1,25 @@
+"""Quantiles by sorting, which every engine can; not all have a function for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from clv.data.engines import fetch
+
+
+def quantiles(column: Any, shares: Sequence[float]) -> list[float]:
+    """Quantiles of a numeric column at `shares` in [0, 1], linear between neighbours; NaN of nothing.
+
+    Source: type 7 of Hyndman & Fan 1996, The American Statistician 50(4), 361–365.
+    """
+    values = column.name("value").as_table().filter(lambda t: t.value.notnull())
+    last = fetch(values.aggregate(n=values.count())).to_pylist()[0]["n"] - 1
+    found = []
+    for share in shares:
+        place = math.floor(last * share)
+        pair = fetch(values.order_by("value").limit(2, offset=max(place, 0)))["value"].to_pylist()
+        low, high = (float(v) for v in (pair + pair[-1:] + [math.nan] * 2)[:2])
+        found.append(low + (last * share - place) * (high - low))
+    return found
