@@ -153,5 +153,6 @@ def place(example: dict[str, Any]) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """Print a share."""
-    return f"{part / whole if whole else 0:.1%}".replace("%", " %")
+    """Print a share; a small one is not nothing."""
+    share = part / whole if whole else 0
+    return "under 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")

@@ -116,15 +116,14 @@ def _date_rules(orders: Transactions, t: Any) -> list[Rule]:
 def _zone_rules(is_: Any) -> list[Rule]:
     """D012: a day needs a zone to be cut in."""
     naive = (
-        "{rows} dates carry a time without a zone, first {date} {place}; {also} of them are within two "
-        "hours of "
-        'midnight, where the day may be wrong. Set timezone = "Europe/Prague" or alike if they are '
-        "local times there."
+        "{rows} dates carry a time without a zone, first {date} {place}; {also} of them are within two hours "
+        'of midnight, where the day may be wrong. Set timezone = "Europe/Prague" or alike if they are local '
+        "times there."
     )
     offset = (
-        "{rows} dates carry a time with an offset, first {date} {place}; without a business zone their "
-        "day is cut "
-        'in UTC, which moves late or early orders to another day. Set timezone = "Europe/Prague" or alike.'
+        "{rows} dates carry a time with an offset, first {date} {place}; without a business zone their day "
+        'is cut in UTC, which moves late or early orders to another day. Set timezone = "Europe/Prague" or '
+        "alike."
     )
     return [
         Rule("D012", "F", is_("with_time"), naive, also=is_("near_midnight")),
@@ -144,8 +143,7 @@ def _amount_rules(orders: Transactions, t: Any) -> list[Rule]:
             return None
         return "W", (
             "All {rows} amounts are whole numbers, {money} in all, first {amount} {place}: cents? Set "
-            "amount_unit = "
-            '"minor", or "major" if they are not.'
+            'amount_unit = "minor", or "major" if they are not.'
         )
 
     commas = is_("decimal_comma") & t.amount_unreadable
@@ -192,14 +190,14 @@ def _other_rules(orders: Transactions, t: Any) -> list[Rule]:
     effect = "as purchases without spend" if counted else "neither as purchases nor as spend"
     zero = (
         "{rows} orders have an amount of 0, first {place} (customer {customer}). "
-        f'They count {effect} (zero_orders = "{orders.zero_orders}").'
+        f'Such orders count {effect} (zero_orders = "{orders.zero_orders}").'
     )
     rules = [Rule("D022", "W", (t.minor == 0).fill_null(False), zero)]
     if orders.refunds is None:
         negative = (
             "{rows} amounts ({share} of rows, {money}) are negative, first {amount} {place} (customer "
-            "{customer}). If "
-            'they are refunds, set refunds = "net_to_original" (off their order), "as_booked" or "drop".'
+            '{customer}). If they are refunds, set refunds = "net_to_original" (off their order), '
+            '"as_booked" or "drop".'
         )
         rules.append(Rule("D019", "F", (t.minor < 0).fill_null(False), negative))
     if orders.converts:
@@ -209,8 +207,7 @@ def _other_rules(orders: Transactions, t: Any) -> list[Rule]:
     if "type" in orders.roles:
         unknown = (
             f"{{rows}} rows have a type that is none of {', '.join(KINDS)}, first '{{kind}}' {{place}}. "
-            f"Translate them, "
-            'or set type = "" if the column means something else.'
+            'Translate them, or set type = "" if the column means something else.'
         )
         rules.append(Rule("D046", "F", t.reason == UNKNOWN, unknown))
     return rules
