@@ -19,7 +19,9 @@ def quantiles(column: Any, shares: Sequence[float]) -> list[float]:
     found = []
     for share in shares:
         place = math.floor(last * share)
-        pair = fetch(values.order_by("value").limit(2, offset=max(place, 0)))["value"].to_pylist()
+        near = values.order_by("value").limit(2, offset=max(place, 0))
+        near = near.select(value=near.value + 0)  # on Spark, Ibis leaves a row number beside the column itself
+        pair = fetch(near)["value"].to_pylist()
         low, high = (float(v) for v in (pair + pair[-1:] + [math.nan] * 2)[:2])
         found.append(low + (last * share - place) * (high - low))
     return found
