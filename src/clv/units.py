@@ -16,24 +16,33 @@ DAYS_PER_YEAR = 365.25
 WEEK = 7.0
 LIFETIME = "lifetime"
 _DURATION = re.compile(r"\s*(\d+)\s*([dwmy])\s*", re.IGNORECASE)
-_DIGITS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
+# ISO 4217: codes by decimals where these are not 2.
+CODES = {
+    0: (
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+        *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+    ),
+    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
+    4: ("CLF", "UYW"),
+}
 
 
 def as_date(value: dt.date | str, name: str) -> dt.date:
     """Return a day given as a date, a timestamp or "YYYY-MM-DD"; ConfigError C001 for anything else."""
     if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
+        if value == value:  # not pandas' NaT
+            return value.date()
+    elif isinstance(value, dt.date):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return dt.date.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ConfigError(f'C001 {name} must be a date such as "2026-09-30"; got {value!r}.') from None
 
 
 def minor_digits(currency: str) -> int:
     """Decimal places of a currency's minor unit (ISO 4217): 2 for most, 0 for JPY, 3 for KWD."""
-    return _DIGITS.get(currency.upper(), 2)
+    return next((digits for digits, codes in CODES.items() if currency.upper() in codes), 2)
 
 
 def add_months(day: dt.date, months: int) -> dt.date:

@@ -349,6 +349,8 @@ ROWS = b"C1,2026-01-01,1.50\n" * 30_000
         ("a.csv", HEADER + ROWS + b"C1,2026-01-01,2,3,4\n", "line 30002"),
         ("a.csv", HEADER + ROWS + b"C1,2026-01-01\n", "Expected Number of Columns: 3 Found: 2"),
         ("a.csv", HEADER + "Björk,2026-01-01,1\n".encode("latin-1"), "not utf-8"),
+        ("a.csv", HEADER + ROWS[:20] * 3 + b"C1,2026-01-01\n" + ROWS[:200], "line 5"),
+        ("a.csv", (HEADER + ROWS).replace(b"\n", b"\r"), "does not begin with a line of names"),
         ("a.csv", bytes(range(256)) * 50, "cannot be read"),
         ("a.csv.gz", HEADER + ROWS, "gzip"),
         ("a.csv.gz", gzip.compress(HEADER + ROWS)[:300], ""),

@@ -203,7 +203,9 @@ def test_currencies() -> None:
 @pytest.mark.parametrize("rate", [0.0, -1.0, np.nan, np.inf])
 def test_rates_that_are_none(rate: float) -> None:
     fx = pd.DataFrame({"date": ["2024-01-01"], "currency": ["USD"], "rate": [rate]})
-    with pytest.raises(DataError, match="D029 fx needs a date, a code and a positive rate"):
+    with pytest.raises(
+        DataError, match="D029 fx needs a date such as 2026-01-31, a code and a positive rate"
+    ):
         read(log(TWO, "customer_id date amount currency"), currency="EUR", fx=fx).rfm()
 
 
@@ -250,7 +252,7 @@ def test_absurd_amounts() -> None:
     frame = crowd()
     frame.loc[5, "amount"] = 5e6
     found = said(frame, "D023")
-    assert "the highest of 1 absurd amounts is 5,000,000.00, 1" in found
+    assert "1 amount is absurd, the highest 5,000,000.00, 1" in found
     assert "first at row 6" in found
     assert codes(frame.assign(amount=frame["amount"].where(frame.index != 5, np.inf)))["D023"] == "F"
     assert "D023" not in codes(frame.assign(amount=frame["amount"].where(frame.index != 5, 2e4)))
@@ -376,3 +378,155 @@ def test_local_times_need_a_zone() -> None:
             "2 dates carry a time without a zone, first 2024-01-01 23:30:00 at row 1; 50.0 % of them" in found
         )
         assert codes(frame, as_of="2024-01-09", timezone="Europe/Prague") == {}
+
+
+# Combinations.
+
+BASE = log(
+    [
+        ("a", "2026-01-01", 10.0),
+        ("a", "2026-02-01", 20.0),
+        ("b", "2026-01-05", 30.0),
+        ("b", "2026-03-05", 40.0),
+        ("c", "2026-03-20", 50.0),
+    ]
+)
+END = {"as_of": "2026-03-31"}
+
+
+def counted(frame: Any, **options: Any) -> pd.DataFrame:
+    return read(frame, **END | options).rfm().to_pandas().set_index("customer_id")
+
+
+def test_a_cut_given_twice_counts_once() -> None:
+    orders = read(BASE, **END)
+    once, (one, two) = splits(orders, ["2026-02-15"])[0], splits(orders, ["2026-02-15"] * 2)
+    for held in (one, two):
+        pd.testing.assert_frame_equal(held.rfm.to_pandas(), once.rfm.to_pandas())
+        assert (held.later_customers, held.later_spend) == (1, 50.0)
+
+
+def test_whichever_id_of_a_person_is_named_all_are_forgotten() -> None:
+    same = pd.DataFrame({"customer_id": ["a"], "same_as": ["b"]})
+    for one in ("a", "b"):
+        orders = read(BASE, **END, identities=same, erased=[one])
+        assert dict(orders.reconciliation().set_index("reason")["rows"]) == {"erased customer": 4, "used": 1}
+    numbers = BASE.assign(customer_id=[1.0, 1.0, 2.0, 2.0, np.nan])
+    gone = read(numbers, **END, erased=[1.0]).reconciliation().set_index("reason")["rows"]
+    assert gone["erased customer"] == 2
+    assert read(numbers, **END, guest_ids=[2.0]).reconciliation()["reason"].tolist()[1].startswith("guest")
+
+
+def test_hashed_ids_are_shown_nowhere() -> None:
+    orders = read(BASE, **END, hash_ids="salt")
+    ids = set(orders.rfm().to_pandas()["customer_id"])
+    assert set(orders.opportunities("1m").to_pandas()["customer_id"]) == ids
+    assert not ids & {"a", "b", "c"}
+    boss = pd.concat([crowd(), crowd(seed=8).assign(customer_id="boss")]).drop_duplicates()
+    assert "boss" not in said(boss, "D004", hash_ids="salt")
+    with pytest.raises(ConfigError, match="C001 hash_ids must be a salt that is not empty"):
+        read(BASE, hash_ids="")
+
+
+def test_a_refund_under_the_number_of_its_order() -> None:
+    rows = [("a", "2026-01-01", 20.0, "1"), ("a", "2026-02-01", 20.0, "2"), ("a", "2026-02-03", -20.0, "1")]
+    frame = log(rows, "customer_id date amount order_id")
+    for line_items in (False, True):
+        found = counted(frame, refunds="net_to_original", line_items=line_items)
+        assert str(found.loc["a", "first_date"].date()) == "2026-02-01"
+        assert found.loc["a", "orders"] == 1
+    alone = counted(frame.assign(order_id=["1", "2", "3"]), refunds="net_to_original")
+    assert str(alone.loc["a", "first_date"].date()) == "2026-01-01"  # the latest that covers it
+
+
+def test_a_refunded_order_is_no_purchase_for_a_free_line() -> None:
+    rows = [
+        ("a", "2026-01-01", 5.0, "1"),
+        ("a", "2026-02-01", 20.0, "2"),
+        ("a", "2026-02-01", 0.0, "2"),
+        ("a", "2026-02-03", -20.0, "2"),
+    ]
+    frame = log(rows, "customer_id date amount order_id")
+    found = counted(frame, refunds="net_to_original", line_items=True, zero_orders="count")
+    assert found.loc["a", ["frequency", "orders"]].tolist() == [0, 1]
+
+
+def test_minor_units_of_several_currencies() -> None:
+    frame = BASE.head(2).assign(amount=[1000, 1000], currency=["JPY", "KWD"])
+    rates = pd.DataFrame(
+        {"date": ["2026-01-01", "2026-02-01"], "currency": ["JPY", "KWD"], "rate": [0.0067, 3.25]}
+    )
+    found = counted(frame, currency="USD", fx=rates, amount_unit="minor")
+    assert found.loc["a", ["first_amount", "repeat_spend"]].tolist() == [670, 325]
+
+
+def test_opportunities_are_checked() -> None:
+    with pytest.raises(DataError, match="D019"):
+        read(BASE.assign(amount=-1.0), **END).opportunities("1m")
+
+
+def test_nobody_knows_more_than_the_log() -> None:
+    with pytest.raises(ConfigError, match="C001 cut must not be after as_of, 2026-03-31; got 2026-04-30"):
+        read(BASE, **END).until("2026-04-30")
+
+
+def test_shares_of_revenue_are_of_sales() -> None:
+    rows = [*((None, "2026-01-01", amount) for amount in (10.0, 20, 30, 40)), ("a", "2026-01-02", 50.0)]
+    refund = ("a", "2026-01-03", -500.0)
+    assert codes(log([*rows, refund]), **END, refunds="drop")["D003"] == "F"
+    few = [(None, "2026-01-01", 10.0), *(("a", f"2026-01-0{i}", 50.0) for i in (2, 3, 4))]
+    late = ("a", "2026-05-03", 9000.0)
+    assert codes(log([*few, ("a", "2026-01-05", -145.0), late]), **END, refunds="drop")["D003"] == "W"
+
+
+def test_amounts_of_rows_that_cannot_count_are_no_concern() -> None:
+    rows = [("a", "2026-01-02", None, "cancel"), ("a", "2026-01-02", -5.0, "test")]
+    rows += [("a", "2026-01-02", 0.0, "cancel"), ("a", "2026-05-02", None, "sale")]
+    frame = log(
+        [*((*row, "sale") for row in BASE.itertuples(index=False)), *rows], "customer_id date amount type"
+    )
+    assert set(codes(frame, **END)) == {"D013"}
+    late = crowd()
+    late.loc[0, ["date", "amount"]] = [START + dt.timedelta(800), 5e6]
+    assert set(codes(late)) == {"D013"}
+
+
+def test_sums_beyond_counting() -> None:
+    codes_of_articles = pd.concat([BASE] * 2000).assign(amount=[1.5e13 + i for i in range(10_000)])
+    with pytest.raises(DataError, match=r"D016 the amounts of the data.* add up to more than can be"):
+        read(codes_of_articles, **END, duplicates="keep").rfm()
+
+
+def test_dates_of_companions_are_read_or_refused() -> None:
+    table = pd.DataFrame({"customer_id": ["a"], "plan": ["x"], "known_from": ["13/01/2020"]})
+    with pytest.raises(
+        DataError, match="D009 known_from in the customers table cannot be read: '13/01/2020'"
+    ):
+        read(BASE, **END, customers=table, segments=["plan"]).rfm()
+    rates = pd.DataFrame({"date": ["1/2/2026"], "currency": ["EUR"], "rate": [1.1]})
+    with pytest.raises(DataError, match=r"D029 .*got 1/2/2026, EUR, 1\.1"):
+        read(BASE.assign(currency="EUR"), **END, currency="USD", fx=rates).check()
+    with pytest.raises(DataError, match="Columns present: when"):
+        read(BASE, **END, erased=pd.DataFrame({"when": [1]})).check()
+
+
+def test_short_codes_are_no_broken_numbers() -> None:
+    assert "D006" not in codes(BASE.assign(customer_id=["1e05", "7e21", "2E10", "1e05", "x"]), **END)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("customer", None),
+        ("order_id", 5),
+        ("segments", None),
+        ("segments", 5),
+        ("guest_ids", 5),
+        ("hash_ids", 5),
+        ("line_items", "no"),
+        ("as_of", pd.NaT),
+    ],
+)
+def test_options_of_the_wrong_kind(option: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"C001 {option} must be"):
+        read(BASE, **{option: value})

@@ -124,21 +124,23 @@ def numbers(log: list[Row], parts: list[int]) -> dict[int, int]:
 
 def settle(log: list[Row], reason: list[str], net: list[int], refunds: list[int], parts: list[int]) -> None:
     place = numbers(log, parts)
-    sales = sorted((i for i in parts if reason[i] == "used" and net[i] > 0), key=place.__getitem__)
+    sales = sorted((i for i in parts if reason[i] == "used" and net[i] >= 0), key=place.__getitem__)
     orders: dict[Any, list[int]] = defaultdict(list)  # the lines of an order share its number
     for i in sales:
         orders[log[i].customer_id, log[i].order_id or i].append(i)
     worth = {key: sum(net[i] for i in lines) for key, lines in orders.items()}
     day = {key: min(log[i].day for i in lines) for key, lines in orders.items()}
     left, returned = dict(worth), defaultdict(list)
-    for i in (i for i in refunds if log[i].refund_of is not None):
-        key = (log[i].customer_id, log[i].refund_of)
+    unnamed = []
+    for i in refunds:
+        key = (log[i].customer_id, log[i].refund_of or log[i].order_id)
         if key in orders and day[key] <= log[i].day:
             left[key] += net[i]
             returned[key].append(i)
+        elif log[i].refund_of is None:
+            unnamed.append(i)
         else:
             reason[i] = LOST
-    unnamed = [i for i in refunds if log[i].refund_of is None]
     for i in sorted(unnamed, key=lambda i: (log[i].day, net[i], place[i])):
         own = [
             k for k in orders if k[0] == log[i].customer_id and day[k] <= log[i].day and left[k] >= -net[i]
@@ -153,10 +155,14 @@ def settle(log: list[Row], reason: list[str], net: list[int], refunds: list[int]
         owed = -sum(net[i] for i in back)
         for line in sorted(orders[key], key=lambda i: (log[i].day, net[i], place[i])):
             net[line], owed = max(net[line] - owed, 0), max(owed - net[line], 0)
-        for i in (*orders[key], *back):
-            reason[i] = IN_FULL if left[key] <= 0 else "used"
+        reason_of_all(IN_FULL if left[key] <= 0 else "used", reason, [*orders[key], *back])
     for i in refunds:
         net[i] = 0
+
+
+def reason_of_all(said: str, reason: list[str], rows: list[int]) -> None:
+    for i in rows:
+        reason[i] = said
 
 
 def counted(log: list[Row], as_of: int, policies: dict[str, Any]) -> list[dict[str, Any]]:

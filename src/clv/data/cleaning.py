@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from clv.data.amounts import amount_shapes, read_amount
 from clv.data.dates import date_shapes, read_day
 from clv.data.engines import ROW, keep, plain_text, view
+from clv.units import CODES
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
@@ -49,6 +50,11 @@ def identifier(column: Any) -> Any:
     return column.cast("int64") if column.type().is_integer() else plain_text(column)
 
 
+def id_text(value: Any) -> str:
+    """An id that an option names, as `plain_text` reads it in a column."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+
+
 def typed(orders: Transactions) -> Any:
     """Return the typed rows of a log; what cannot be read is null, with its text beside it."""
     import ibis
@@ -60,7 +66,7 @@ def typed(orders: Transactions) -> Any:
         digits=orders.digits,
         decimal=orders.decimal,
         minor=orders.amount_unit == "minor",
-        rate=table[RATE] if RATE in table.columns else None,
+        rate=_rate(table, orders),
     )
     text = {
         role: plain_text(table[roles[role]]) if role in roles else ibis.null("string")
@@ -112,6 +118,16 @@ def _any(conditions: Iterable[Any]) -> Any:
     import ibis
 
     return functools.reduce(operator.or_, conditions, ibis.literal(False))
+
+
+def _rate(table: Any, orders: Transactions) -> Any:
+    """What amounts are multiplied by: minor units of other currencies may have other decimals."""
+    import ibis
+
+    if RATE not in table.columns or orders.amount_unit != "minor":
+        return table[RATE] if RATE in table.columns else None
+    cases = [(table[_CODE].isin(codes), 10.0 ** (orders.digits - digits)) for digits, codes in CODES.items()]
+    return table[RATE] * ibis.cases(*cases, else_=10.0 ** (orders.digits - 2))
 
 
 def _is_read_easily(table: Any, roles: dict[str, str]) -> bool:

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from clv.data.checks import check_columns
-from clv.data.cleaning import CODE, DAY, GONE, ONE, RATE, SAME, segment_column
+from clv.data.cleaning import CODE, DAY, GONE, ONE, RATE, SAME, id_text, segment_column
 from clv.data.dates import read_day
-from clv.data.engines import fetch, keep, least, plain_text, sort_key, upload
+from clv.data.engines import ROW, fetch, keep, least, plain_text, sort_key, upload
 from clv.data.engines.sources import open_source
 from clv.data.thresholds import FX_DAYS
 from clv.errors import DataError
@@ -38,6 +38,14 @@ def attributes(orders: Transactions, day: int) -> Any:
         return rows.group_by("person").aggregate(**{name: least(rows[name]) for name in texts})
     known = read_day(table["known_from"], timezone=orders.timezone, date_format=None, time_unit=None).value
     rows = table.select(person=person, known=known, **texts)
+    unread = table.select(known=known, text=plain_text(table["known_from"]))
+    unread = unread.filter(unread.known.isnull() & unread.text.notnull())
+    wrong = fetch(unread.order_by("text").limit(1)).to_pylist()
+    if wrong:
+        raise DataError(
+            f"D009 known_from in the customers table cannot be read: {wrong[0]['text']!r}. Dates are "
+            "expected as 2026-01-31."
+        )
     rows = rows.filter(rows.known <= day)
     order = [rows.known.desc(), *(sort_key(rows[name]) for name in texts)]
     place = ibis.row_number().over(ibis.window(group_by=rows.person, order_by=order))
@@ -70,14 +78,19 @@ def identity_table(orders: Transactions) -> Any:
 
 
 def erased_table(orders: Transactions) -> Any:
-    """Return the ids of people who asked to be forgotten (`GONE`), once each."""
+    """Return the people who asked to be forgotten (`GONE`), once each."""
+    import ibis
     import pyarrow as pa
 
     if isinstance(orders.erased, list | tuple | set | frozenset):
-        ids = sorted({str(one).strip() for one in orders.erased})
-        return upload(orders.raw.get_backend(), pa.table({GONE: pa.array(ids, pa.string())}))
-    table = _beside(orders, orders.erased, {"customer": orders.customer}, "erased")
-    rows = table.select(**{GONE: plain_text(table[orders.customer])})
+        ids = sorted(set(map(id_text, orders.erased)))
+        rows = upload(orders.raw.get_backend(), pa.table({GONE: pa.array(ids, pa.string())}))
+    else:
+        table = _beside(orders, orders.erased, {"customer": orders.customer}, "erased")
+        rows = table.select(**{GONE: plain_text(table[orders.customer])})
+    if orders.identities is not None:  # whichever of their ids was named
+        rows = rows.left_join(orders.identity_table, rows[GONE] == orders.identity_table[ONE])
+        rows = rows.select(**{GONE: ibis.coalesce(rows[SAME], rows[GONE])})
     return rows.filter(rows[GONE].notnull()).distinct()
 
 
@@ -91,7 +104,8 @@ def fx_table(orders: Transactions) -> Any:
     names = {"date": "date", "currency": "currency", "rate": "rate"}
     table = _beside(orders, orders.fx, names, "fx")
     day = read_day(table["date"], timezone=None, date_format=None, time_unit=None).value
-    text = {"code": plain_text(table["currency"]).upper(), "rate": plain_text(table["rate"])}
+    text = {"code": plain_text(table["currency"]).upper()}
+    text |= {name: plain_text(table[name]) for name in ("date", "rate")}
     rows = fetch(table.select(day=day, **text))
     given: dict[str, dict[int, float]] = {}
     wrong = []
@@ -99,7 +113,8 @@ def fx_table(orders: Transactions) -> Any:
         value, code = _positive(row["rate"]), row["code"]
         if row["day"] is None or code is None or value is None:
             wrong.append(
-                f"D029 fx needs a date, a code and a positive rate in each row; got {code}, {row['rate']}."
+                "D029 fx needs a date such as 2026-01-31, a code and a positive rate in each row; got "
+                f"{row['date']}, {code}, {row['rate']}."
             )
         elif given.setdefault(code, {}).setdefault(row["day"], value) != value:
             when = _EPOCH + dt.timedelta(row["day"])
@@ -135,7 +150,7 @@ def _carried(given: dict[str, dict[int, float]], orders: Transactions) -> dict[s
 def _beside(orders: Transactions, source: Any, wanted: dict[str, str], what: str) -> Any:
     """Open a companion on the log's engine; DataError D001 for columns that it lacks."""
     table = open_source(source, beside=orders.opened).table
-    missing = check_columns(table.columns, wanted, f" in {what}")
+    missing = check_columns([name for name in table.columns if name != ROW], wanted, f" in {what}")
     if missing:
         raise DataError(*(str(finding) for finding in missing))
     return table

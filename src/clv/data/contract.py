@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from clv.data import checks, counting, repairs, tally
 from clv.data.cleaning import REFUND, USED, typed
 from clv.data.companions import attributes, erased_table, fx_table, identity_table
-from clv.data.engines import ENGINES, ROW, fetch
+from clv.data.engines import ENGINES, ROW, fetch, sha256
 from clv.data.engines.sources import Source, open_source
 from clv.data.opportunities import Opportunities
 from clv.data.options import check_options
 from clv.data.rfm import RFM
-from clv.errors import DataError
+from clv.errors import ConfigError, DataError
 from clv.units import as_date, horizon_days, minor_digits
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Transactions:
     decimal : "." or ","; the decimal sign of amounts that are text
     amount_unit : "major" (default) or "minor" (cents)
     refunds : "net_to_original", "as_booked" or "drop"; required when there are negative amounts
+        A refund is taken off the order that `refund_of` names, or under whose order_id it stands, or else off
+        its customer's latest order that covers it.
     duplicates : "drop" or "keep"; required when rows repeat exactly and have no order_id
     line_items : the rows of an order_id are its lines
     zero_orders : "drop" (default) or "count" (a purchase without spend)
@@ -150,7 +152,7 @@ class Transactions:
     def days(self) -> Any:
         """Purchase days: customer, day (since 1970-01-01), spent (minor units), orders, a column a segment.
 
-        An Ibis table; customers are as they stand in the log.
+        An Ibis table; customers are as they stand in the log, which is not checked here.
         """
         days = counting.plain_days(self)
         if self.repaired is None:
@@ -159,14 +161,21 @@ class Transactions:
         return days.union(own.select(*days.columns))
 
     def opportunities(self, period: str) -> Opportunities:
-        """Count the periods with a purchase, for discrete models: x, t_x and n a customer."""
-        return Opportunities.of_days(self.days(), self.as_of_date, period)
+        """Check, and count the periods with a purchase, for discrete models: x, t_x and n a customer."""
+        self.check()
+        days = self.days()
+        if self.hash_ids is not None:
+            days = days.mutate(customer=sha256(days.customer.cast("string"), self.hash_ids))
+        return Opportunities.of_days(days, self.as_of_date, period)
 
     def until(self, cut: dt.date | str) -> Transactions:
         """Return the same log as it was known at the end of `cut`.
 
-        It shares what was read, and the findings: what is wrong with the log is known by then.
+        It shares what was read, and the findings: what is wrong with the log is known by then. ConfigError
+        C001 for a cut after as_of.
         """
+        if as_date(cut, "cut") > self.as_of_date:
+            raise ConfigError(f"C001 cut must not be after as_of, {self.as_of_date}; got {cut}.")
         _ = self.tally, self.concerned, self.findings
         earlier = copy.copy(self)
         for name in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data.engines import fetch, sha256
@@ -68,6 +68,11 @@ class Rule:
     also: Any = None
     judge: Callable[[Measured], tuple[Severity, str] | None] | None = None
     listed: bool = True
+
+    def where(self, rows: Any) -> Rule:
+        """Return the same rule on some rows only."""
+        also = None if self.also is None else self.also & rows
+        return replace(self, condition=self.condition & rows, also=also)
 
     @property
     def conditions(self) -> list[Any]:

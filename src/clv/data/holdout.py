@@ -63,7 +63,8 @@ def splits(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[Holdout]
     """
     dates = check_cuts(orders, cuts)
     quarterly = orders.rfm().quarterly
-    counted = keep(count_cuts(_days_by_cut(orders, [orders.day_number(day) for day in dates]), orders))
+    days = _days_by_cut(orders, [orders.day_number(day) for day in dict.fromkeys(dates)])
+    counted = keep(count_cuts(days, orders))
     return [_holdout(orders, counted, day, quarterly) for day in dates]
 
 

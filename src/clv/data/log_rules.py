@@ -83,12 +83,12 @@ def _gaps(days: Any, counts: Any) -> list[Finding]:
 
 def check_highest(orders: Transactions) -> list[Finding]:
     """D023: no amount a thousand times the 99th percentile; what a typing error or a test looks like."""
-    book = orders.tally[orders.tally["reason"] == USED]
+    book = orders.tally[(orders.tally["reason"] == USED) & (orders.tally["day"] <= orders.as_of_day)]
     highest, rows = book["highest"].max(), int(book["rows"].sum())
     if rows < 100 or not highest > ABSURD:
         return []
     t = orders.typed
-    t = t.filter((t.reason == USED) & (t.minor > 0))
+    t = t.filter((t.reason == USED) & (t.minor > 0) & (t.day <= orders.as_of_day))
     near = fetch(t.aggregate(n=t.count(), near=(t.minor * ABSURD >= int(highest)).sum())).to_pylist()[0]
     if near["near"] >= 0.01 * near["n"]:  # then the 99th percentile is near enough itself
         return []
@@ -100,7 +100,7 @@ def check_highest(orders: Transactions) -> list[Finding]:
     listed = shown(orders, absurd.order_by(absurd.minor.desc()))
     examples = examples_of(listed)
     said = (
-        f"the highest of {count:,} absurd amounts is {orders.money(int(highest))}, {highest / middle:,.0f}× "
+        f"{count:,} amounts are absurd, the highest {orders.money(int(highest))}, {highest / middle:,.0f}× "
         "the median, first {place}; a test order? Leave it out, or mend it."
     )
     message, nameless = (said.format(place=place(examples[0] | who)) for who in ({}, {"customer": "…"}))

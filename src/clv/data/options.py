@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from clv.data.cleaning import id_text
 from clv.data.date_texts import read_format
 from clv.data.rfm import RESERVED
 from clv.data.zones import known_zone
@@ -28,6 +30,9 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
 def check_options(orders: Transactions) -> dict[str, Any]:
     """Return options in their final form; ConfigError C001 with every one that cannot be meant."""
     wrong = [message for name in _CHOICES if (message := _choice(name, getattr(orders, name)))]
+    wrong += _kinds(orders)
+    if wrong:
+        raise ConfigError(*wrong)
     final: dict[str, Any] = {"segments": _texts(orders.segments)}
     if orders.guest_ids is not None:
         final["guest_ids"] = _texts(orders.guest_ids)
@@ -42,6 +47,15 @@ def check_options(orders: Transactions) -> dict[str, Any]:
         wrong.append('C001 fx needs the currency of the results. Set currency = "EUR" or another.')
     if orders.date_format is not None and orders.time_unit is not None:
         wrong.append("C001 date_format and time_unit exclude each other. Set the one that fits the column.")
+    wrong += _unread(orders, final)
+    if wrong:
+        raise ConfigError(*wrong)
+    return final
+
+
+def _unread(orders: Transactions, final: dict[str, Any]) -> list[str]:
+    """C001 for dates, zones, formats and lengths that cannot be read."""
+    wrong: list[str] = []
     for check in (
         lambda: final.update(as_of=None if orders.as_of is None else as_date(orders.as_of, "as_of")),
         lambda: known_zone(orders.timezone),
@@ -52,14 +66,33 @@ def check_options(orders: Transactions) -> dict[str, Any]:
             check()
         except ConfigError as error:
             wrong += error.messages
-    if wrong:
-        raise ConfigError(*wrong)
-    return final
+    return wrong
+
+
+def _kinds(orders: Transactions) -> list[str]:
+    """C001 for options of a kind that cannot be read."""
+    named = ("customer", "date", "amount")
+    optional = ("order_id", "refund_of", "type", "currency_column", "timezone", "date_format", "allow_gap")
+    wrong = {
+        **{name: "a text" for name in named if not isinstance(getattr(orders, name), str)},
+        **{n: "a text" for n in (*optional, "hash_ids") if not isinstance(getattr(orders, n), str | None)},
+        **{n: "a list of texts" for n in ("segments", "guest_ids") if not _lists(getattr(orders, n), n)},
+    }
+    if orders.hash_ids == "":
+        wrong["hash_ids"] = "a salt that is not empty"
+    if not isinstance(orders.line_items, bool):
+        wrong["line_items"] = "True or False"
+    shown = {name: repr(getattr(orders, name)) for name in wrong} | {"hash_ids": "what is not shown"}
+    return [f"C001 {name} must be {what}; got {shown[name]}." for name, what in wrong.items()]
+
+
+def _lists(value: Any, name: str) -> bool:
+    return isinstance(value, str | Iterable) or (value is None and name == "guest_ids")
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     values = (value,) if isinstance(value, str) else value
-    return tuple(dict.fromkeys(str(v).strip() for v in values))
+    return tuple(dict.fromkeys(map(id_text, values)))
 
 
 def _choice(name: str, value: Any) -> str | None:

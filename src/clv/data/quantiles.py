@@ -20,7 +20,7 @@ def quantiles(column: Any, shares: Sequence[float]) -> list[float]:
     for share in shares:
         place = math.floor(last * share)
         near = values.order_by("value").limit(2, offset=max(place, 0))
-        near = near.select(value=near.value + 0)  # on Spark, Ibis leaves a row number beside the column itself
+        near = near.select(value=near.value + 0)  # on Spark, Ibis leaves a row number beside it
         pair = fetch(near)["value"].to_pylist()
         low, high = (float(v) for v in (pair + pair[-1:] + [math.nan] * 2)[:2])
         found.append(low + (last * share - place) * (high - low))

@@ -1,8 +1,9 @@
 """Refunds → the orders they belong to, and what those orders keep.
 
-A refund that names its order is taken off that order, whose lines share an order_id. One that names none
-is taken off its customer's latest earlier order that still covers it, so that no order gives back more
-than it brought. A refund that finds no order stays in the books under a reason of its own.
+A refund that names its order, by refund_of or by standing under the same order_id, is taken off that order,
+whose lines share an order_id. One that names none is taken off its customer's latest earlier order that still
+covers it, so that no order gives back more than it brought. A refund that finds no order stays in the books
+under a reason of its own.
 
 Rows here are those of `repairs.repair`: they have a number `n` within their customer.
 """
@@ -82,7 +83,7 @@ def _links(rows: Any) -> tuple[Any, Any, Any]:
     """
     import ibis
 
-    sales = rows.filter((rows.reason == USED) & (rows.minor > 0))
+    sales = rows.filter((rows.reason == USED) & (rows.minor >= 0))
     first = sales.n.min().over(ibis.window(group_by=["customer", "order_id"]))
     sales = sales.mutate(head=ibis.ifelse(sales.order_id.isnull(), sales.n, first))
     sales = sales.select("customer", "order_id", "day", "n", "minor", "head")
@@ -90,10 +91,13 @@ def _links(rows: Any) -> tuple[Any, Any, Any]:
         worth=sales.minor.sum().cast("int64"), day=sales.day.min(), order_id=sales.order_id.min()
     )
     refunds = rows.filter(rows.reason == REFUND)
-    refunds = refunds.select("customer", "refund_of", "n", "minor", refund_day="day")
-    named = refunds.inner_join(orders, ["customer", (refunds.refund_of == orders.order_id)])
+    # Many exports book a refund under the number of its order.
+    of = refunds.refund_of.coalesce(refunds.order_id)
+    refunds = refunds.select("customer", "refund_of", "n", "minor", of=of, refund_day="day")
+    named = refunds.inner_join(orders, ["customer", (refunds.of == orders.order_id)])
     named = named.filter(named.day <= named.refund_day).select("customer", "n", "minor", "head")
-    found = _match(rows, refunds.filter(refunds.refund_of.isnull()), orders, named)
+    unnamed = refunds.filter(refunds.refund_of.isnull()).anti_join(named, _KEYS)
+    found = _match(rows, unnamed, orders, named)
     return sales, orders, named if found is None else named.union(found)
 
 

@@ -42,14 +42,15 @@ def concerned(orders: Transactions) -> Any:
 
 
 def sharing_a_number(orders: Transactions) -> Any:
-    """Rows whose order_id stands on rows of other content as well; None where there is none."""
+    """Sales whose order_id stands on sales of other content as well; None where there is none."""
     if "order_id" not in orders.roles or orders.line_items:
         return None
     numbers = orders.typed.group_by("order_id").aggregate(n=lambda t: t.count())
     twice = keep(numbers.filter((numbers.n > 1) & numbers.order_id.notnull()).select("order_id"))
     if not fetch(twice.limit(1)).num_rows:
         return None
-    rows = keep(taking_part(orders).semi_join(twice, "order_id"))  # Ibis loses the second of two such joins
+    sales = taking_part(orders).filter(lambda t: t.minor >= 0)
+    rows = keep(sales.semi_join(twice, "order_id"))  # Ibis loses the second of two such joins
     contents = rows.group_by(list(map(raw_column, orders.columns))).aggregate(order_id=rows.order_id.max())
     numbers = contents.group_by("order_id").aggregate(n=contents.count())
     return rows.semi_join(numbers.filter(numbers.n > 1), "order_id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clv.data.cleaning import BEFORE_DATE, GUEST, KINDS, NO_RATE, UNKNOWN
+from clv.data.cleaning import BEFORE_DATE, GUEST, KINDS, NO_ID, NO_RATE, UNKNOWN, USED, raw_column
 from clv.data.findings import Measured, Rule, Severity, percent
 from clv.data.refunds import ALONE, LOST
 from clv.data.thresholds import CENTS_MEAN, CENTS_ROWS, DIGITS_LOST, GUEST_FAIL, GUEST_WARN
@@ -18,23 +18,27 @@ _UNUSED = "Left out, kept in the reconciliation."
 def row_rules(orders: Transactions) -> list[Rule]:
     """Rules on typed rows, all measured in one pass."""
     t = orders.typed
+    due = ~t.barred  # amounts of rows that cannot count are nobody's concern
+    if orders.as_of is not None:
+        due &= (t.day <= orders.as_of_day).fill_null(True)
+    of_amounts = [*_amount_rules(orders, t), *_other_rules(orders, t)]
     return [
         *_id_rules(orders, t),
         *_date_rules(orders, t),
-        *_amount_rules(orders, t),
-        *_other_rules(orders, t),
+        *(rule.where(due) for rule in of_amounts),
+        *_type_rules(orders, t),
     ]
 
 
 def _id_rules(orders: Transactions, t: Any) -> list[Rule]:
-    def nobody(facts: Measured) -> tuple[Severity, str]:
-        share = facts.money / facts.total_money if facts.total_money else 0
+    def nobody(_: Measured) -> tuple[Severity, str]:
+        share = _share(orders, NO_ID)
         tail = " More than half of the revenue is nobody's: find the ids." if share > GUEST_FAIL else ""
         said = "{rows} rows ({share}, {money}) have no customer_id, first {place}. Left out of the model, "
         return ("F" if share > GUEST_FAIL else "W"), said + "kept in the reconciliation." + tail
 
-    def guests(facts: Measured) -> tuple[Severity, str] | None:
-        share = facts.money / facts.total_money if facts.total_money else 0
+    def guests(_: Measured) -> tuple[Severity, str] | None:
+        share = _share(orders, GUEST)
         said = f"{{rows}} rows ({percent(share, 1)} of revenue) belong to guest_ids, first {{place}}. Left "
         said += "out of the model: its forecast speaks of the other customers only."
         return None if share <= GUEST_WARN else ("F" if share > GUEST_FAIL else "W", said)
@@ -43,15 +47,23 @@ def _id_rules(orders: Transactions, t: Any) -> list[Rule]:
     if orders.guests:
         rules.append(Rule("D003", "W", t.reason == GUEST, judge=guests))
     column = orders.raw[orders.roles["customer"]]
-    raw = t["raw: " + orders.roles["customer"]]
+    raw = t[raw_column(orders.roles["customer"])]
     if column.type().is_floating():
         lost = (raw.abs() >= DIGITS_LOST).fill_null(False)
     elif column.type().is_string():
-        lost = raw.re_search(r"^\s*\d(\.\d+)?[eE]\+?\d{2}\s*$").fill_null(False)
+        lost = raw.re_search(r"^\s*\d([.,]\d+)?[eE]\+\d{2}\s*$").fill_null(False)
     else:
         return rules
     said = "customer_id lost digits in {rows} rows, first {customer} {place}; re-export it as text."
     return [*rules, Rule("D006", "F", lost, said)]
+
+
+def _share(orders: Transactions, reason: str) -> float:
+    """The share of a reason in all sales; refunds, tests and whatever comes after as_of are none."""
+    book = orders.tally
+    book = book[book["reason"].isin([USED, NO_ID, GUEST]) & ~(book["day"] > orders.as_of_day)]
+    total = book["sold"].sum()
+    return float(book.loc[book["reason"] == reason, "sold"].sum() / total) if total else 0.0
 
 
 def _date_rules(orders: Transactions, t: Any) -> list[Rule]:
@@ -204,13 +216,17 @@ def _other_rules(orders: Transactions, t: Any) -> list[Rule]:
         missing = "{rows} rows have no exchange rate, first {code} on {date} {place}. "
         missing += "Supply it in fx: date, currency, rate."
         rules.append(Rule("D029", "F", t.reason == NO_RATE, missing))
-    if "type" in orders.roles:
-        unknown = (
-            f"{{rows}} rows have a type that is none of {', '.join(KINDS)}, first '{{kind}}' {{place}}. "
-            'Translate them, or set type = "" if the column means something else.'
-        )
-        rules.append(Rule("D046", "F", t.reason == UNKNOWN, unknown))
     return rules
+
+
+def _type_rules(orders: Transactions, t: Any) -> list[Rule]:
+    if "type" not in orders.roles:
+        return []
+    unknown = (
+        f"{{rows}} rows have a type that is none of {', '.join(KINDS)}, first '{{kind}}' {{place}}. "
+        'Translate them, or set type = "" if the column means something else.'
+    )
+    return [Rule("D046", "F", t.reason == UNKNOWN, unknown)]
 
 
 def repair_rules(orders: Transactions, t: Any) -> list[Rule]:

@@ -19,9 +19,11 @@ def tally(
 ) -> pd.DataFrame:
     """Count rows and money (minor units), in all and where each condition holds; `of` names the source.
 
-    Columns: `by`, rows, money, highest, and `rows 0`, `money 0`, … for the conditions.
+    Columns: `by`, rows, money, highest, sold (the money of amounts above 0), and `rows 0`, `money 0`, … for
+    the conditions.
     """
     measures: dict[str, Any] = {"rows": rows.count(), "money": _sum(rows.minor), "highest": rows.minor.max()}
+    measures["sold"] = _sum(rows.minor, rows.minor > 0)
     for i, condition in enumerate(conditions):
         measures[f"rows {i}"] = condition.sum().fill_null(0).cast("int64")
         measures[f"money {i}"] = _sum(rows.minor, condition)

@@ -19,6 +19,8 @@ _SECRETS: dict[str, str] = {}
 
 # Looked for in "class [SQLSTATE] text"; the first that fits counts. Without a code: no fault of the source.
 _SIGNS = (
+    ("D016", r"^ArrowInvalid .*out of bounds|^OutOfRangeException .*[Oo]verflow"),
+    ("D016", r"\[22003\]|ARITHMETIC_OVERFLOW"),
     ("I003", r"failed to cast column|CANNOT_MERGE_SCHEMA|COLUMN_DATA_TYPE_MISMATCH|schema mismatch in glob"),
     ("", r"^(Binder|Catalog|Parser|Conversion|Constraint)Exception|\[(22|42(?!501|K03))\w+\]"),
     ("I005", r"No space left on device|max_temp_directory_size|^OutOfMemory|OutOfMemoryError|\[53[124]00\]"),
@@ -36,6 +38,7 @@ _SIGNS = (
     ("I001", r"^(Error|OSError|FileNotFoundError|\w+DirectoryError) "),
 )
 _SAID = {
+    "D016": "the amounts of {name} add up to more than can be counted. Is the amount column the right one?",
     "I001": "{name} cannot be read: {reason}. Check that it is there and whole, or export it again.",
     "I002": "{name} cannot be read: {reason}. Mend it, or export it again.",
     "I003": "a column of {name} changes its type: {reason}. Export all of it in one form.",

@@ -19,7 +19,7 @@ from clv.errors import DataError
 
 PARQUET, CSV, DATABASE = (".parquet", ".pq"), (".csv", ".tsv", ".txt"), (".duckdb", ".ddb", ".db")
 _HIVE, _HIVE_NULL = re.compile(r"([^=]+)=(.*)"), "__HIVE_DEFAULT_PARTITION__"
-_READ = {"header": "true", "delim": "{}", "quote": '"', "escape": '"', "comment": "", "all_varchar": "true"}
+_READ = {"header": "true", "delim": "{}", "quote": '"', "escape": '"', "comment": ""}
 
 
 def kind_of(place: str) -> tuple[str, ...] | None:
@@ -144,8 +144,10 @@ def read_csv(connection: Any, files: Sequence[Path]) -> Any:
 
     DataError I002 for a file that is broken, or has other columns than the first.
     """
-    delimiter = _same_header(files)
+    delimiter, names = _same_header(files)
     options = ", ".join(f"{key}='{value.format(delimiter)}'" for key, value in _READ.items())
+    called = (name or f"column{i}" for i, name in enumerate(names))
+    columns = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in called)
     name = _new_name()
     before = connection.settings["preserve_insertion_order"]
     with coded(files[0].name if len(files) == 1 else "the files"):
@@ -153,15 +155,16 @@ def read_csv(connection: Any, files: Sequence[Path]) -> Any:
         try:
             listed = ", ".join(map(_literal, files))
             connection.raw_sql(
-                f"CREATE TEMP TABLE {name} AS SELECT * FROM read_csv([{listed}], {options}, skip=0)"
+                f"CREATE TEMP TABLE {name} AS SELECT * FROM read_csv([{listed}], {options}, skip=0, "
+                f"auto_detect=false, columns={{{columns}}})"
             )
         finally:
             connection.raw_sql(f"SET preserve_insertion_order = {before}")
     return _view(connection, f"SELECT *, rowid + 1 AS {_quoted(ROW)} FROM {name}")
 
 
-def _same_header(files: Sequence[Path]) -> str:
-    """Check that files have the same line of names, and return the delimiter."""
+def _same_header(files: Sequence[Path]) -> tuple[str, list[str]]:
+    """Check that files have the same line of names, and return the delimiter and the names."""
     headers = []
     for file in files:
         with coded(file.name):
@@ -174,14 +177,21 @@ def _same_header(files: Sequence[Path]) -> str:
                 f"I002 {file.name} has other columns than {files[0].name} ({', '.join(map(repr, odd[:5]))}), "
                 "or in another order. Export all files in one form."
             )
-    return headers[0][0]
+    return headers[0]
 
 
 def header_of(line: str, name: str) -> tuple[str, list[str]]:
     """Read delimiter and names off the line of names; nothing about a file's form is left to be guessed."""
     unquoted = re.sub(r'"[^"]*"', "", line)
     delimiter = max(",;\t|", key=unquoted.count)
-    names = next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        names = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        names = ["\0"]
+    if "\0" in "".join(names):
+        raise DataError(
+            f"I002 {name} cannot be read: it does not begin with a line of names. Export it again."
+        )
     check_names([n for n in names if n], name)
     return delimiter, names
 
