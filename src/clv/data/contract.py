@@ -64,7 +64,7 @@ class Transactions:
     refunds : "net_to_original", "as_booked" or "drop"; required when there are negative amounts
         A refund is taken off the order that `refund_of` names, or under whose order_id it stands, or else off
         its customer's latest order that covers it.
-    duplicates : "drop" or "keep"; required when rows repeat exactly and have no order_id
+    duplicates : "drop" or "keep"; required when rows without an order_id repeat, letter for letter
     line_items : the rows of an order_id are its lines
     zero_orders : "drop" (default) or "count" (a purchase without spend)
     missing_amount : "drop", or None to fail on them

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
+from clv.data.cleaning import segment_column
 from clv.data.engines import ROW, keep, plain_text
 from clv.data.engines.sources import open_source
 from clv.data.ready_made_rules import EXACT, broken_rules, repeated_customers, table_facts
@@ -168,7 +169,7 @@ def _typed(table: Any, customer: str, roles: dict[str, str], segments: Sequence[
     return table.select(
         customer_id=plain_text(table[customer]),
         **{role: ibis.ifelse(v.abs() <= _FINITE, v, nothing) for role, v in numbers.items()},
-        **{f"segment: {name}": plain_text(table[name]).fill_null("unknown") for name in segments},
+        **{segment_column(name): plain_text(table[name]).fill_null("unknown") for name in segments},
     )
 
 
@@ -180,7 +181,7 @@ def _shaped(rows: Any, per_unit: float, whole: bool, digits: int, segments: Sequ
     columns: dict[str, Any] = {"frequency": rows.frequency.cast("int32"), "recency": recency, "T": T}
     if "monetary_value" in rows.columns:
         columns |= _spend(rows, digits)
-    return rows.select("customer_id", **columns, **{name: rows[f"segment: {name}"] for name in segments})
+    return rows.select("customer_id", **columns, **{name: rows[segment_column(name)] for name in segments})
 
 
 def _days(time: Any, per_unit: float, whole: bool) -> Any:
