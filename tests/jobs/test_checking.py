@@ -233,8 +233,8 @@ def test_the_list_of_a_log_without_its_columns_says_so(small_log: pd.DataFrame) 
 
 
 def test_ids_in_the_list_are_hashed_and_those_of_the_forgotten_left_out(small_log: pd.DataFrame) -> None:
-    log = small_log.astype({"amount": object})
-    log.loc[[3, 8], "amount"] = "ten"
+    log = small_log.astype({"date": object})
+    log.loc[[3, 8], "date"] = "someday"
     gone = log.loc[8, "customer_id"]
     orders = Transactions(log, as_of="2025-12-31", hash_ids="pepper", erased=[gone])
     table = checks_table(orders).to_pandas().set_index("row")

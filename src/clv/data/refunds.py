@@ -94,9 +94,10 @@ def _links(rows: Any) -> tuple[Any, Any, Any]:
     # Many exports book a refund under the number of its order.
     of = refunds.refund_of.coalesce(refunds.order_id)
     refunds = refunds.select("customer", "refund_of", "n", "minor", of=of, refund_day="day")
-    named = refunds.inner_join(orders, ["customer", (refunds.of == orders.order_id)])
-    named = named.filter(named.day <= named.refund_day).select("customer", "n", "minor", "head")
-    unnamed = refunds.filter(refunds.refund_of.isnull()).anti_join(named, _KEYS)
+    named = refunds.left_join(orders, ["customer", (refunds.of == orders.order_id)], rname="its_{name}")
+    covers = (named.day <= named.refund_day).fill_null(False)
+    unnamed = named.filter(~covers & named.refund_of.isnull()).select(*refunds.columns)
+    named = named.filter(covers).select("customer", "n", "minor", "head")
     found = _match(rows, unnamed, orders, named)
     return sales, orders, named if found is None else named.union(found)
 
