@@ -5,6 +5,7 @@ A week has 7 days, a year 365.25; `"12m"` means calendar months. Discount rates 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 import re
@@ -16,6 +17,7 @@ DAYS_PER_YEAR = 365.25
 WEEK = 7.0
 LIFETIME = "lifetime"
 _DURATION = re.compile(r"\s*(\d+)\s*([dwmy])\s*", re.IGNORECASE)
+EPOCH = dt.date(1970, 1, 1)  # days are counted from here
 # ISO 4217: codes by decimals where these are not 2.
 CODES = {
     0: (
@@ -29,15 +31,12 @@ CODES = {
 
 def as_date(value: dt.date | str, name: str) -> dt.date:
     """Return a day given as a date, a timestamp or "YYYY-MM-DD"; ConfigError C001 for anything else."""
-    if isinstance(value, dt.datetime):
-        if value == value:  # not pandas' NaT
-            return value.date()
-    elif isinstance(value, dt.date):
-        return value
-    try:
-        return dt.date.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ConfigError(f'C001 {name} must be a date such as "2026-09-30"; got {value!r}.') from None
+    with contextlib.suppress(ValueError):
+        if isinstance(value, str):
+            return dt.date.fromisoformat(value)
+    if isinstance(value, dt.date) and value == value:  # not pandas' NaT
+        return value.date() if isinstance(value, dt.datetime) else value
+    raise ConfigError(f'C001 {name} must be a date such as "2026-09-30"; got {value!r}.')
 
 
 def minor_digits(currency: str) -> int:

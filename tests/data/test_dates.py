@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 from clv.data.date_texts import iso_texts, read_format
-from clv.data.dates import Parsed, date_of, date_shapes, known_zone, read_day
-from clv.data.engines import fetch
+from clv.data.dates import date_of, date_shapes, known_zone, read_day
 from clv.data.engines.transfers import with_zones
 from clv.data.zones import clock_changes
 from clv.errors import ConfigError
+from columns import numbered, parts, rows
 
 EPOCH, UTC = dt.date(1970, 1, 1), dt.UTC
 ZONES = [
@@ -29,29 +29,10 @@ def since(date: dt.date) -> int:
     return (date - EPOCH).days
 
 
-def rows(table: Any, **expressions: Any) -> dict[str, list[Any]]:
-    """The columns of expressions, in the order of `i`."""
-    columns: dict[str, list[Any]] = fetch(table.select("i", **expressions)).sort_by("i").to_pydict()
-    return columns
-
-
-def numbered(**columns: Any) -> pa.Table:
-    (size,) = {len(column) for column in columns.values()}
-    return pa.table({"i": pa.array(range(size), "int64"), **columns})
-
-
 def loaded(engine: Any, table: pa.Table) -> Any:
     """A table as `sources` hands it on: Spark's moments have a zone."""
     there = engine(table)
     return with_zones(there) if engine.name == "spark" else there
-
-
-def parts(**read: Parsed) -> dict[str, Any]:
-    return {
-        f"{name}_{part}": getattr(parsed, part)
-        for name, parsed in read.items()
-        for part in ("value", "missing", "unreadable")
-    }
 
 
 # ISO texts.

@@ -465,11 +465,6 @@ def test_opportunities_are_checked() -> None:
         read(BASE.assign(amount=-1.0), **END).opportunities("1m")
 
 
-def test_nobody_knows_more_than_the_log() -> None:
-    with pytest.raises(ConfigError, match="C001 cut must not be after as_of, 2026-03-31; got 2026-04-30"):
-        read(BASE, **END).until("2026-04-30")
-
-
 def test_shares_of_revenue_are_of_sales() -> None:
     rows = [*((None, "2026-01-01", amount) for amount in (10.0, 20, 30, 40)), ("a", "2026-01-02", 50.0)]
     refund = ("a", "2026-01-03", -500.0)

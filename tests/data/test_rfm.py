@@ -367,7 +367,7 @@ def test_cuts_name_every_customer(base: RFM, frame: pd.DataFrame) -> None:
 
 
 def test_cuts_of_one_base_apply_to_a_later_one(whole: Transactions, base: RFM) -> None:
-    earlier = whole.until(CUT).rfm()
+    earlier = split(whole, CUT).rfm
     cuts = RFMCuts.of(earlier)
     assert cuts != RFMCuts.of(base)
     marked = cuts.apply(base).to_pandas()

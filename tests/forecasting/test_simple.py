@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clv.data.contract import Transactions
+from clv.data.holdout import split
 from clv.evaluation.inputs import ALL, formula_inputs
 from clv.evaluation.study import Study
 from clv.forecasting import simple
@@ -103,7 +104,7 @@ def test_frequency_and_churn_are_of_the_same_period(base: Transactions) -> None:
 def test_formula_2_moves_with_the_churn_definition(
     cdnow_study: Study, churn: str, value: float, within: float
 ) -> None:
-    cut = cdnow_study.orders.until("1997-09-30").rfm()
+    cut = split(cdnow_study.orders, "1997-09-30").rfm
     i = formula_inputs(cut, Economics(0.4, churn=churn).churn_rule(), 1).loc[ALL]
     assert simple.four_metric(i["aov"], i["frequency"], 0.4, i["churn"]) == pytest.approx(value, abs=within)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clv.data.customer_rules import check_customers, check_segments
 from clv.data.engines import ROW
@@ -14,12 +14,13 @@ from clv.data.log_rules import (
     check_days,
     check_empty,
     check_highest,
+    check_known_from,
     check_mixed,
     check_net_days,
     check_used,
 )
 from clv.data.repairs import sharing_a_number
-from clv.data.row_rules import number_rules, repair_rules, row_rules
+from clv.data.row_rules import number_rule, repair_rules, row_rules
 from clv.data.tally import tally
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ def _rows(orders: Transactions) -> int:
 
 def _answers(orders: Transactions) -> Iterator[Finding]:
     found = [*check_currencies(orders), *check_mixed(orders)]
-    total = int(orders.tally["rows"].sum()), int(orders.tally["money"].sum())
-    found += findings(orders, orders.typed, orders.row_rules, orders.tally, total)
+    found += findings(orders, orders.typed, orders.row_rules, orders.tally, _rows(orders))
+    found += check_known_from(orders)
     dated = orders.as_of is not None or orders.last_day is not None
     if dated:
-        found += [*_repairs(orders, total), *_numbers(orders, total)]
+        found += [*_repairs(orders), *_numbers(orders)]
     if orders.as_of is None and dated:
         note = f"as_of was taken from the data: {orders.as_of_date}, the last day with a row."
         found.append(Finding("D045", "W", note))
@@ -74,20 +75,21 @@ def nothing_dated(orders: Transactions) -> Finding:
     return Finding("D002", "F", f"no row is left to model ({reasons}). Check the columns and as_of.")
 
 
-def _repairs(orders: Transactions, total: tuple[int, int]) -> list[Finding]:
+def _repairs(orders: Transactions) -> list[Finding]:
     if orders.repaired is None:
         return []
-    rules = repair_rules(orders, orders.repaired)
-    counts = tally(orders.repaired, [c for rule in rules for c in rule.conditions], by=())
-    return [*findings(orders, orders.repaired, rules, counts, total), *check_net_days(orders)]
+    found = _counted(orders, orders.repaired, repair_rules(orders, orders.repaired))
+    return [*found, *check_net_days(orders)]
 
 
-def _numbers(orders: Transactions, total: tuple[int, int]) -> list[Finding]:
+def _numbers(orders: Transactions) -> list[Finding]:
     rows = sharing_a_number(orders)
-    if rows is None:
-        return []
-    rules = number_rules(rows)
-    return findings(orders, rows, rules, tally(rows, [rule.condition for rule in rules], by=()), total)
+    return [] if rows is None else _counted(orders, rows, [number_rule(rows)])
+
+
+def _counted(orders: Transactions, rows: Any, rules: Sequence[Rule]) -> list[Finding]:
+    counts = tally(rows, [c for rule in rules for c in rule.conditions], by=())
+    return findings(orders, rows, rules, counts, _rows(orders))
 
 
 def check_all_columns(orders: Transactions) -> list[Finding]:

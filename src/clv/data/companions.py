@@ -12,11 +12,10 @@ from clv.data.engines import ROW, fetch, keep, least, plain_text, sort_key, uplo
 from clv.data.engines.sources import open_source
 from clv.data.thresholds import FX_DAYS
 from clv.errors import DataError
+from clv.units import EPOCH
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
-
-_EPOCH = dt.date(1970, 1, 1)
 
 
 def attributes(orders: Transactions, day: int) -> Any:
@@ -36,16 +35,8 @@ def attributes(orders: Transactions, day: int) -> Any:
     if not orders.dated:
         rows = table.select(person=person, **texts)
         return rows.group_by("person").aggregate(**{name: least(rows[name]) for name in texts})
-    known = read_day(table["known_from"], timezone=orders.timezone, date_format=None, time_unit=None).value
+    known = orders.known_from.value
     rows = table.select(person=person, known=known, **texts)
-    unread = table.select(known=known, text=plain_text(table["known_from"]))
-    unread = unread.filter(unread.known.isnull() & unread.text.notnull())
-    wrong = fetch(unread.order_by("text").limit(1)).to_pylist()
-    if wrong:
-        raise DataError(
-            f"D009 known_from in the customers table cannot be read: {wrong[0]['text']!r}. Dates are "
-            "expected as 2026-01-31."
-        )
     rows = rows.filter(rows.known <= day)
     order = [rows.known.desc(), *(sort_key(rows[name]) for name in texts)]
     place = ibis.row_number().over(ibis.window(group_by=rows.person, order_by=order))
@@ -117,7 +108,7 @@ def fx_table(orders: Transactions) -> Any:
                 f"{row['date']}, {code}, {row['rate']}."
             )
         elif given.setdefault(code, {}).setdefault(row["day"], value) != value:
-            when = _EPOCH + dt.timedelta(row["day"])
+            when = EPOCH + dt.timedelta(row["day"])
             wrong.append(f"D029 fx has two rates for {code} on {when}. Keep one.")
     if wrong:
         raise DataError(*wrong[:5])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from clv.data import checks, counting, repairs, tally
 from clv.data.cleaning import REFUND, USED, typed
 from clv.data.companions import attributes, erased_table, fx_table, identity_table
-from clv.data.engines import ENGINES, ROW, fetch, sha256
+from clv.data.dates import Parsed, read_day
+from clv.data.engines import ENGINES, ROW, fetch, plain_text, sha256
 from clv.data.engines.sources import Source, open_source
 from clv.data.opportunities import Opportunities
 from clv.data.options import check_options
 from clv.data.rfm import RFM
-from clv.errors import ConfigError, DataError
-from clv.units import as_date, horizon_days, minor_digits
+from clv.errors import DataError
+from clv.units import EPOCH, horizon_days, minor_digits
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,29 +166,6 @@ class Transactions:
             days = days.mutate(customer=sha256(days.customer.cast("string"), self.hash_ids))
         return Opportunities.of_days(days, self.as_of_date, period)
 
-    def until(self, cut: dt.date | str) -> Transactions:
-        """Return the same log as it was known at the end of `cut`.
-
-        It shares what was read, and the findings: what is wrong with the log is known by then. ConfigError
-        C001 for a cut after as_of.
-        """
-        if as_date(cut, "cut") > self.as_of_date:
-            raise ConfigError(f"C001 cut must not be after as_of, {self.as_of_date}; got {cut}.")
-        _ = self.tally, self.concerned, self.findings
-        earlier = copy.copy(self)
-        for name in (
-            "first_count",
-            "repaired",
-            "counted",
-            "rfm_table",
-            "customers_used",
-            "as_of_day",
-            "_rfm",
-        ):
-            earlier.__dict__.pop(name, None)
-        object.__setattr__(earlier, "as_of", as_date(cut, "cut"))
-        return earlier
-
     # Money and days.
 
     @property
@@ -209,8 +184,6 @@ class Transactions:
     @cached_property
     def currencies(self) -> dict[str | None, int]:
         """Rows by currency code, the most frequent first; empty without a column of them."""
-        from clv.data.engines import plain_text
-
         if "currency" not in self.roles:
             return {}
         code = plain_text(self.raw[self.roles["currency"]]).upper()
@@ -225,12 +198,12 @@ class Transactions:
     @property
     def as_of_date(self) -> dt.date:
         """The last day that counts."""
-        return _EPOCH + dt.timedelta(days=self.as_of_day)
+        return EPOCH + dt.timedelta(days=self.as_of_day)
 
     @staticmethod
     def day_number(day: dt.date) -> int:
         """A date in days since 1970-01-01."""
-        return (day - _EPOCH).days
+        return (day - EPOCH).days
 
     @cached_property
     def as_of_day(self) -> int:
@@ -255,7 +228,7 @@ class Transactions:
     @property
     def allowed_gap_days(self) -> float:
         """The silence before as_of that the user allows."""
-        return horizon_days(self.allow_gap, _EPOCH) if self.allow_gap else 0.0
+        return horizon_days(self.allow_gap, EPOCH) if self.allow_gap else 0.0
 
     # The stages, each worked out once.
 
@@ -374,6 +347,12 @@ class Transactions:
     def dated(self) -> bool:
         """Whether the customers table says since when it is true."""
         return self.customers is not None and "known_from" in self.customers_source.table.columns
+
+    @property
+    def known_from(self) -> Parsed:
+        """Since when each row of the customers table is true."""
+        column = self.customers_source.table["known_from"]
+        return read_day(column, timezone=self.timezone, date_format=None, time_unit=None)
 
     def attributes(self, day: int) -> Any:
         """The segments of the customers table as they were known on a day, or None."""

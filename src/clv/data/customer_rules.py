@@ -73,10 +73,11 @@ def _placeholders(orders: Transactions) -> list[Finding]:
         share = percent(row["orders"], facts["orders"])
         what = f"has {row['orders']:,} orders, {share} of all. List it in guest_ids if it is a placeholder"
         end = "." if orders.guest_ids is not None else "; guest_ids = [] says that there is none."
+        nameless = f"one id {what}{end}"
         word = str(row["customer"]).lower() in PLACEHOLDERS or orders.hash_ids is None
-        message = f"customer_id {str(row['customer'])!r} {what}{end}" if word else f"one id {what}{end}"
+        message = f"customer_id {str(row['customer'])!r} {what}{end}" if word else nameless
         severity: Severity = "F" if orders.guest_ids is None else "W"
-        found.append(Finding("D004", severity, message, row["orders"], nameless=f"one id {what}{end}"))
+        found.append(Finding("D004", severity, message, row["orders"], nameless=nameless))
     return found
 
 

@@ -44,12 +44,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a rule counted: rows and money (minor units) where it holds, in all, and its second count."""
+    """What a rule counted: rows and money (minor units) where it holds, all rows, and its second count."""
 
     rows: int
     money: int
     total: int
-    total_money: int
     also: int
 
 
@@ -81,14 +80,14 @@ class Rule:
 
 
 def findings(
-    orders: Transactions, rows: Any, rules: Sequence[Rule], counts: pd.DataFrame, total: tuple[int, int]
+    orders: Transactions, rows: Any, rules: Sequence[Rule], counts: pd.DataFrame, total: int
 ) -> list[Finding]:
-    """Turn the counts of `tally` into findings; `total` is (rows, money) of the log."""
+    """Turn the counts of `tally` into findings; `total` is the rows of the log."""
     found, i = [], 0
     for rule in rules:
         also = counts[f"rows {i + 1}"].sum() if rule.also is not None else 0
         rows_held, money = int(counts[f"rows {i}"].sum()), int(counts[f"money {i}"].sum())
-        facts = Measured(rows_held, money, total[0], total[1], int(also))
+        facts = Measured(rows_held, money, total, int(also))
         i += len(rule.conditions)
         if not facts.rows:
             continue

@@ -12,11 +12,10 @@ from clv.data.engines import fetch
 from clv.data.findings import Finding, examples_of, place, shown
 from clv.data.quantiles import quantiles
 from clv.data.thresholds import ABSURD, FEED_GAP_DAYS, FEED_GAP_ORDERS, GAP_DAYS, GAP_FACTOR
+from clv.units import EPOCH
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
-
-_EPOCH = dt.date(1970, 1, 1)
 
 
 def check_currencies(orders: Transactions) -> list[Finding]:
@@ -73,7 +72,7 @@ def _gaps(days: Any, counts: Any) -> list[Finding]:
         present += min(int(days[i + 1]) + 28, int(days[-1])) - int(days[i + 1]) + 2
         usual = counts[near].sum() / max(present, 1)
         if usual >= 1 and usual * gap >= FEED_GAP_ORDERS:
-            first, last = (_EPOCH + dt.timedelta(int(day)) for day in (days[i] + 1, days[i + 1] - 1))
+            first, last = (EPOCH + dt.timedelta(int(day)) for day in (days[i] + 1, days[i + 1] - 1))
             found.append((usual * gap, f"No orders from {first} to {last} (usual: {usual:,.0f} a day)."))
     if not found:
         return []
@@ -132,6 +131,17 @@ def check_mixed(orders: Transactions) -> list[Finding]:
         return []
     message = f"customer_id mixes integers and text; {same:,} ids agree after casting. All are read as text."
     return [Finding("D005", "W" if same else "A", message)]
+
+
+def check_known_from(orders: Transactions) -> list[Finding]:
+    """D009: the dates of the customers table."""
+    if not orders.dated:
+        return []
+    table, known = orders.customers_source.table, orders.known_from
+    wrong = table.filter(known.unreadable).select(text=known.text)
+    first = fetch(wrong.order_by("text").limit(1)).to_pylist()
+    said = "known_from in the customers table cannot be read: {!r}. Dates are expected as 2026-01-31."
+    return [Finding("D009", "F", said.format(row["text"])) for row in first]
 
 
 def check_net_days(orders: Transactions) -> list[Finding]:

@@ -14,12 +14,10 @@ from clv.data.engines import fetch
 from clv.data.periods import Period
 from clv.errors import DataError
 from clv.models.histories import OpportunityHistory
-from clv.units import in_words
+from clv.units import EPOCH, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +51,7 @@ class Opportunities:
             When the period is not such a text.
         """
         length = Period.of(period)
-        days = days.filter(days.day <= (as_of - _EPOCH).days)
+        days = days.filter(days.day <= (as_of - EPOCH).days)
         days = days.select("customer", back=length.before(days.day, as_of))
         counted = days.group_by("customer").aggregate(
             periods=days.back.nunique(), first=days.back.max(), latest=days.back.min()

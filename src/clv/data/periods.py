@@ -11,9 +11,8 @@ from typing import Any
 
 from clv.data.dates import date_of
 from clv.errors import ConfigError
-from clv.units import DAYS_PER_YEAR, horizon_end
+from clv.units import DAYS_PER_YEAR, EPOCH, horizon_end
 
-_EPOCH = dt.date(1970, 1, 1)
 _DAYS, _MONTHS = {"d": 1, "w": 7}, {"m": 1, "y": 12}
 
 
@@ -28,7 +27,7 @@ class Period:
     def of(cls, text: str) -> Period:
         """Read a length; ConfigError C001 when it has no number with a unit."""
         try:
-            horizon_end(text, _EPOCH)
+            horizon_end(text, EPOCH)
         except ConfigError:
             raise ConfigError(
                 f'C001 period must be a number with a unit; got {text!r}. Write "1y", "3m" (calendar '
@@ -49,7 +48,7 @@ class Period:
         An `end` that is the last day of its month makes months calendar months.
         """
         if not self.monthly:
-            return ((end - _EPOCH).days - day) // self.size
+            return ((end - EPOCH).days - day) // self.size
         last = 31 if (end + dt.timedelta(days=1)).day == 1 else end.day
         date = date_of(day)
         month = date.year() * 12 + date.month() + (date.day() > last).cast("int32")

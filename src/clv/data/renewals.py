@@ -19,12 +19,11 @@ from clv.data.periods import Period
 from clv.data.ready_made import missing_column
 from clv.errors import DataError
 from clv.models.histories import RetentionHistory
-from clv.units import as_date
+from clv.units import EPOCH, as_date
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EPOCH = dt.date(1970, 1, 1)
 _SURVIVORS, _COUNTS = ("customers",), ("at_risk", "churned")
 
 
@@ -240,7 +239,7 @@ def _faced(contracts: Any, as_of: dt.date, length: Period) -> Any:
     """Cohort, renewals faced by as_of (at least one), and whether the last of them was the end."""
     import ibis
 
-    today = (as_of - _EPOCH).days
+    today = (as_of - EPOCH).days
     t = contracts.filter(contracts.start <= today)
     ended = (t.end <= today).fill_null(False)
     at = ibis.greatest(length.between(t.start, t.end - 1) + 1, 1)  # the first renewal on or after the end

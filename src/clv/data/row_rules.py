@@ -273,10 +273,10 @@ def repair_rules(orders: Transactions, t: Any) -> list[Rule]:
     ]
 
 
-def number_rules(t: Any) -> list[Rule]:
+def number_rule(t: Any) -> Rule:
     """The rule on rows that share an order_id with others."""
     said = (
         "{rows} rows share an order_id with a row of other content, first {place} (customer {customer}, "
         "{date}, {amount}). If an order has several lines, set line_items = true; else keep one row an order."
     )
-    return [Rule("D026", "F", t.order_id.notnull(), said)]
+    return Rule("D026", "F", t.order_id.notnull(), said)

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from clv.data.engines.functions import BLANK
 from clv.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_BLANK = " \t\n\r"  # as engines.trimmed has it
 
 
 def is_frame(source: Any) -> bool:
@@ -72,7 +71,7 @@ def _of_pandas(column: pd.Series[Any], name: str, mixed: dict[str, int]) -> Any:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
         numbers = {_text(value) for value in values if _is_integer(value)}
-        texts = {value.strip(_BLANK) for value in values if isinstance(value, str)}
+        texts = {value.strip(BLANK) for value in values if isinstance(value, str)}
         if numbers and texts:
             mixed[name] = len(numbers & texts)
         return pa.array([None if value is None else _text(value) for value in values], pa.string())

@@ -25,7 +25,7 @@ def trimmed(text: Any) -> Any:
         return _call(
             "btrim" if kind in ("postgres", "pyspark", "databricks") else "trim", "string", text, BLANK
         )
-    ends = (text.ascii_str() < 33) | (text.right(1).ascii_str() < 33)  # a look at both ends costs a tenth
+    ends = (text.ascii_str() < 33) | (text.right(1).ascii_str() < 33)  # a look at both ends is faster
     return ibis.ifelse(ends, _call("trim", "string", text, BLANK), text)
 
 
