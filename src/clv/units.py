@@ -10,12 +10,14 @@ import datetime as dt
 import math
 import re
 from calendar import monthrange
+from numbers import Real
 
 from clv.errors import ConfigError
 
 DAYS_PER_YEAR = 365.25
 WEEK = 7.0
 LIFETIME = "lifetime"
+_UNITS = {"day": 1.0, "week": WEEK, "month": DAYS_PER_YEAR / 12, "year": DAYS_PER_YEAR}
 _DURATION = re.compile(r"\s*(\d+)\s*([dwmy])\s*", re.IGNORECASE)
 EPOCH = dt.date(1970, 1, 1)  # days are counted from here
 # ISO 4217: codes by decimals where these are not 2.
@@ -37,6 +39,23 @@ def as_date(value: dt.date | str, name: str) -> dt.date:
     if isinstance(value, dt.date) and value == value:  # not pandas' NaT
         return value.date() if isinstance(value, dt.datetime) else value
     raise ConfigError(f'C001 {name} must be a date such as "2026-09-30"; got {value!r}.')
+
+
+def days_in(unit: str | float) -> float:
+    """Number of days in "day", "week", "month" (30.4375) or "year", or in a unit that is given in days.
+
+    Raises ConfigError C001 for anything else.
+    """
+    if isinstance(unit, str) and unit in _UNITS:
+        return _UNITS[unit]
+    if isinstance(unit, Real) and not isinstance(unit, bool) and math.isfinite(unit) and unit > 0:
+        return float(unit)
+    close = [name for name in _UNITS if name[0] == str(unit).lower()[:1]]
+    hint = f' Did you mean "{close[0]}"?' if close else ""
+    raise ConfigError(
+        'C001 unit must be "day", "week", "month", "year" or a number of days, what times are measured in; '
+        f"got {unit!r}.{hint}"
+    )
 
 
 def minor_digits(currency: str) -> int:

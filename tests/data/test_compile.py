@@ -110,7 +110,7 @@ def everything(source: Any, bad: Any) -> None:
     rfm.to_pandas()
     rfm.history(clv.PurchaseHistory)
     rfm.history(clv.SpendHistory)
-    gap_shares(orders.days(), [(7.0, 8.0)])
+    gap_shares(orders.purchase_days(orders.days()), [(7.0, 8.0)])
     RFMCuts.of(rfm).apply(rfm).to_pandas()
     spend_by_age(orders, rfm)
     orders.opportunities("1m").history(clv.OpportunityHistory)

@@ -31,7 +31,7 @@ def days_table(rows: list[tuple[str, dt.date]]) -> Any:
     return ibis.memtable(
         pa.table(
             {
-                "customer": pa.array([customer for customer, _ in rows], pa.string()),
+                "customer_id": pa.array([customer for customer, _ in rows], pa.string()),
                 "day": pa.array([(day - EPOCH).days for _, day in rows], pa.int32()),
                 "spent": pa.array([100] * len(rows), pa.int64()),
                 "orders": pa.array([1] * len(rows), pa.int64()),
@@ -143,7 +143,7 @@ def test_a_customer_of_the_last_period_has_had_no_opportunity() -> None:
 
 
 def test_numbers_as_customers_become_text() -> None:
-    days = ibis.memtable(pd.DataFrame({"customer": [7, 7], "day": np.array([1, 800], dtype="int32")}))
+    days = ibis.memtable(pd.DataFrame({"customer_id": [7, 7], "day": np.array([1, 800], dtype="int32")}))
     made = Opportunities.of_days(days, dt.date(1972, 12, 31), "1y").to_pandas()
     assert made.to_numpy().tolist() == [["7", 1, 2, 2]]
 

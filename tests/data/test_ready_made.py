@@ -13,10 +13,11 @@ import pytest
 
 import clv
 from clv.data.engines import fetch
-from clv.data.ready_made import days_in, need, read_rfm
+from clv.data.ready_made import need, read_rfm
 from clv.datasets import load_cdnow_sample
 from clv.errors import ConfigError, DataError
 from clv.models.histories import PurchaseHistory, SpendHistory
+from clv.units import days_in
 
 COLUMNS = ["frequency", "recency", "T", "monetary_value"]
 IDS = ["00004", "00018", "00021", "00111"]

@@ -228,7 +228,9 @@ def test_keys_are_integers(base: RFM) -> None:
 
 
 def test_another_kind_of_history_is_refused(base: RFM) -> None:
-    with pytest.raises(DataError, match="D047 an RFM table gives purchase and spend histories; got dict"):
+    with pytest.raises(
+        DataError, match="D047 an RFM table gives purchase, gap and spend histories; got dict"
+    ):
         base.history(dict)
     with pytest.raises(DataError, match=r"by=\('cohort',\)"):
         base.history(PurchaseHistory, by=("cohort",))

@@ -21,7 +21,7 @@ def days_table(log: Log) -> Any:
     rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
     customers, days = [c for c, _ in rows], [d for _, d in rows]
     return ibis.memtable(
-        pa.table({"customer": pa.array(customers, pa.string()), "day": pa.array(days, pa.int32())})
+        pa.table({"customer_id": pa.array(customers, pa.string()), "day": pa.array(days, pa.int32())})
     )
 
 
@@ -37,8 +37,13 @@ def test_sums_are_those_of_a_loop() -> None:
     log = shop()
     table = gap_sums(days_table(log))
     types = {name: str(kind).strip("!") for name, kind in table.schema().items()}
-    assert types == {"customer": "string", "n_gaps": "int32", "sum_gaps": "int32", "sum_log_gaps": "float64"}
-    rows = {row.pop("customer"): row for row in fetch(table).to_pylist()}
+    assert types == {
+        "customer_id": "string",
+        "n_gaps": "int32",
+        "sum_gaps": "int32",
+        "sum_log_gaps": "float64",
+    }
+    rows = {row.pop("customer_id"): row for row in fetch(table).to_pylist()}
     assert rows.keys() == log.keys()
     assert any(len(days) == 1 for days in log.values())
     for customer, days in log.items():

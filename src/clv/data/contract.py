@@ -161,10 +161,15 @@ class Transactions:
     def opportunities(self, period: str) -> Opportunities:
         """Check, and count the periods with a purchase, for discrete models: x, t_x and n a customer."""
         self.check()
-        days = self.days()
-        if self.hash_ids is not None:
-            days = days.mutate(customer=sha256(days.customer.cast("string"), self.hash_ids))
-        return Opportunities.of_days(days, self.as_of_date, period)
+        return Opportunities.of_days(self.purchase_days(self.days()), self.as_of_date, period)
+
+    def purchase_days(self, days: Any) -> Any:
+        """Of days as `days` gives them, those up to as_of, by customer_id as it is in the RFM table."""
+        name = days.customer.cast("string")
+        named = days.select(
+            customer_id=name if self.hash_ids is None else sha256(name, self.hash_ids), day=days.day
+        )
+        return named.filter(named.day <= self.as_of_day)
 
     # Money and days.
 

@@ -141,7 +141,7 @@ def _subscriptions(orders: Transactions) -> list[Finding]:
     }
     if not likely:
         return []
-    _, shares = gap_shares(orders.days(), list(likely.values()))
+    _, shares = gap_shares(orders.days().rename(customer_id="customer"), list(likely.values()))
     found = []
     for share, (low, high) in zip(shares, likely.values(), strict=True):
         if share > PERIOD_SHARE:

@@ -65,7 +65,7 @@ def splits(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[Holdout]
     quarterly = orders.rfm().quarterly
     days = _days_by_cut(orders, [orders.day_number(day) for day in dict.fromkeys(dates)])
     counted = keep(count_cuts(days, orders))
-    return [_holdout(orders, counted, day, quarterly) for day in dates]
+    return [_holdout(orders, days, counted, day, quarterly) for day in dates]
 
 
 def check_cuts(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[dt.date]:
@@ -101,12 +101,13 @@ def _days_by_cut(orders: Transactions, cuts: Sequence[int]) -> Any:
     return days.select(*parts[0].columns).union(*parts)
 
 
-def _holdout(orders: Transactions, counted: Any, cut: dt.date, quarterly: bool) -> Holdout:
+def _holdout(orders: Transactions, days: Any, counted: Any, cut: dt.date, quarterly: bool) -> Holdout:
     day = orders.day_number(cut)
     own = counted.filter(counted.cut == day)
     known = own.filter(own["first"] <= day)
     table = keep(described(known, orders, day, ("actual_purchases", "actual_spend")))
     later = own.filter(own["first"] > day)
     facts = fetch(later.aggregate(n=later.count(), s=later.actual_spend.sum())).to_pylist()[0]
-    rfm = RFM.of_counts(orders, table, cut, quarterly)
+    then = orders.purchase_days(days.filter((days.cut == day) & (days.day <= day)))
+    rfm = RFM.of_counts(orders, table, cut, quarterly, then)
     return Holdout(rfm, cut, orders.as_of_date, int(facts["n"]), int(facts["s"] or 0) / 10**orders.digits)

@@ -41,7 +41,7 @@ class Opportunities:
 
         Parameters
         ----------
-        days : Ibis table of customer and day (int32 since 1970-01-01), a row a purchase day
+        days : Ibis table of customer_id and day (int32 since 1970-01-01), a row a purchase day
         as_of : the last day that counts; later days are left out
         period : "1y", "3m", "4w", "30d"
 
@@ -52,12 +52,12 @@ class Opportunities:
         """
         length = Period.of(period)
         days = days.filter(days.day <= (as_of - EPOCH).days)
-        days = days.select("customer", back=length.before(days.day, as_of))
-        counted = days.group_by("customer").aggregate(
+        days = days.select(customer_id=days.customer_id.cast("string"), back=length.before(days.day, as_of))
+        counted = days.group_by("customer_id").aggregate(
             periods=days.back.nunique(), first=days.back.max(), latest=days.back.min()
         )
         table = counted.select(
-            customer_id=counted.customer.cast("string"),
+            "customer_id",
             x=(counted.periods - 1).cast("int32"),
             t_x=(counted["first"] - counted.latest).cast("int32"),
             n=counted["first"].cast("int32"),

@@ -16,39 +16,19 @@ out, never filled.
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 from clv.data.cleaning import segment_column
 from clv.data.engines import ROW, keep, plain_text
 from clv.data.engines.sources import open_source
 from clv.data.ready_made_rules import EXACT, broken_rules, repeated_customers, table_facts
-from clv.errors import ConfigError, DataError
-from clv.units import DAYS_PER_YEAR, WEEK
+from clv.errors import DataError
+from clv.units import days_in
 
-_UNITS = {"day": 1.0, "week": WEEK, "month": DAYS_PER_YEAR / 12}
 _ROLES = ("frequency", "recency", "T", "monetary_value")  # lifetimes' calibration tables add `_cal`
 _FINITE = 1e300  # no engine takes NaN or infinity to be less
 _CLOSE = 0.6  # likeness of names that are taken for a slip of the pen
-
-
-def days_in(unit: str | float) -> float:
-    """Number of days in "day", "week" or "month" (30.4375), or in a unit that is given in days.
-
-    Raises ConfigError C001 for anything else.
-    """
-    if isinstance(unit, str) and unit in _UNITS:
-        return _UNITS[unit]
-    if isinstance(unit, Real) and not isinstance(unit, bool) and math.isfinite(unit) and unit > 0:
-        return float(unit)
-    close = [name for name in _UNITS if name[0] == str(unit).lower()[:1]]
-    hint = f' Did you mean "{close[0]}"?' if close else ""
-    raise ConfigError(
-        'C001 unit must be "day", "week", "month" or a number of days, what recency and T are measured in; '
-        f"got {unit!r}.{hint}"
-    )
 
 
 def read_rfm(

@@ -13,10 +13,11 @@ import numpy as np
 
 from clv.data.cleaning import segment_column
 from clv.data.engines import fetch, keep, to_pandas, write_parquet
-from clv.data.ready_made import days_in, need, read_rfm
+from clv.data.ready_made import need, read_rfm
+from clv.data.timing import Regularity, gap_sums, regularity
 from clv.errors import ConfigError, DataError
-from clv.models.histories import PurchaseHistory, SpendHistory
-from clv.units import WEEK, as_date
+from clv.models.histories import GapHistory, PurchaseHistory, SpendHistory
+from clv.units import WEEK, as_date, days_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,7 @@ class RFM:
     undated : segments of the customers table, which may know the future of an earlier cut
     quarterly : cohorts are quarters, not months
     checked : the table has been counted here
+    days : Ibis table of customer and day (int32 since 1970-01-01), a row a purchase day, for gaps
 
     Raises
     ------
@@ -72,6 +74,7 @@ class RFM:
     undated: tuple[str, ...] = ()
     quarterly: bool = False
     checked: bool = False
+    days: Any = None
 
     def __post_init__(self) -> None:
         if self.checked:
@@ -102,10 +105,11 @@ class RFM:
         Cohorts are months, or quarters where first orders stretch over more than a year.
         """
         table = orders.rfm_table
-        return cls.of_counts(orders, table, orders.as_of_date, _spans_years(table))
+        days = orders.purchase_days(orders.days())
+        return cls.of_counts(orders, table, orders.as_of_date, _spans_years(table), days)
 
     @classmethod
-    def of_counts(cls, orders: Transactions, table: Any, as_of: dt.date, quarterly: bool) -> RFM:
+    def of_counts(cls, orders: Transactions, table: Any, as_of: dt.date, quarterly: bool, days: Any) -> RFM:
         """Name the cohorts and segments of counted customers (see `counting.described`)."""
         names = {name: segment_column(name) for name in orders.segments}
         rest = [name for name in table.columns if name not in names.values()]
@@ -116,7 +120,7 @@ class RFM:
         )
         undated = () if orders.dated else tuple(n for n in names if n not in orders.own_segments)
         segments = ("cohort", *names)
-        return cls(table, WEEK, as_of, orders.digits, segments, None, undated, quarterly, checked=True)
+        return cls(table, WEEK, as_of, orders.digits, segments, None, undated, quarterly, True, days)
 
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
         """Return distinct histories with how many customers share each, grouped on the engine.
@@ -125,7 +129,7 @@ class RFM:
         """
         if by or kind not in _KINDS:
             raise DataError(
-                f"D047 an RFM table gives purchase and spend histories; got {kind.__name__}, by={by!r}."
+                f"D047 an RFM table gives purchase, gap and spend histories; got {kind.__name__}, by={by!r}."
             )
         return _KINDS[kind](self)  # type: ignore[return-value]
 
@@ -149,6 +153,20 @@ class RFM:
         sums = self.table.aggregate(paid=self.table.spend_days.sum(), all=self.table.frequency.sum())
         row = fetch(sums).to_pylist()[0]
         return float(row["paid"] / row["all"]) if row["all"] else 1.0
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        """How regular purchases are, by the last two gaps of each customer. [WM90] in `timing`."""
+        return regularity(self._own_days.inner_join(self.table.select("customer_id"), "customer_id"))
+
+    @property
+    def _own_days(self) -> Any:
+        if self.days is None:
+            raise DataError(
+                "D047 gaps between purchases are needed; a ready-made RFM table has none. Build it from "
+                "orders: clv.Transactions(…).rfm()."
+            )
+        return self.days
 
     def where(self, column: str, value: str) -> RFM:
         """Return the customers of one segment."""
@@ -209,6 +227,16 @@ def _history(rows: dict[str, Any], rfm: RFM) -> PurchaseHistory:
     return PurchaseHistory.from_days(rows["frequency"], rows["recency"], rows["T"], rows["customers"], unit)
 
 
+def _gaps(rfm: RFM) -> GapHistory:
+    gaps = gap_sums(rfm._own_days).select("customer_id", "sum_log_gaps")
+    table = rfm.table.inner_join(gaps, "customer_id")
+    counted = dataclasses.replace(rfm, table=table)
+    rows = counted.grouped(("frequency", "recency", "T"), log_gaps=table.sum_log_gaps.mean())
+    h = _history(rows, rfm)
+    log_gaps = rows["log_gaps"] - h.x * np.log(h.unit)
+    return GapHistory(h.x, h.t_x, h.T, h.weight, h.unit, log_gaps=log_gaps)
+
+
 def _spend(rfm: RFM) -> SpendHistory:
     need(rfm.table, _SPEND, "a spend history")
     repeaters = dataclasses.replace(rfm, table=rfm.table.filter(rfm.table.spend_days > 0))
@@ -220,6 +248,7 @@ def _spend(rfm: RFM) -> SpendHistory:
 
 _KINDS: dict[type, Callable[[RFM], PurchaseHistory | SpendHistory]] = {
     PurchaseHistory: _purchases,
+    GapHistory: _gaps,
     SpendHistory: _spend,
 }
 

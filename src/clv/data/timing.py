@@ -4,7 +4,7 @@
 Gamma(k) with any rate, the share of the first is Beta(k, k), with variance 1/(4(2k + 1)). So k can be
 read off customers with very different rates: 1 is purely random timing, more is regular, less is clumped.
 
-Tables of customer-days have a row per customer and day: customer, day (int32 since 1970-01-01).
+Tables of customer-days have a row per customer and day: customer_id, day (int32 since 1970-01-01).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Regularity:
 def gap_sums(days: Any) -> Any:
     """Sums over each customer's gaps, an Ibis table with a row a customer.
 
-    Columns: customer, n_gaps (int32), sum_gaps (int32, days), sum_log_gaps (float64, of natural logs of
+    Columns: customer_id, n_gaps (int32), sum_gaps (int32, days), sum_log_gaps (float64, of natural logs of
     days; 0 without gaps). A sum of logs differs in its last digits from engine to engine: an aggregate,
     never a key.
     """
     gaps = _gaps(days)
-    return gaps.group_by("customer").aggregate(
+    return gaps.group_by("customer_id").aggregate(
         n_gaps=gaps.gap.count().cast("int32"),
         sum_gaps=gaps.gap.sum().fill_null(0).cast("int32"),
         sum_log_gaps=gaps.gap.cast("float64").ln().sum().fill_null(0.0),
@@ -67,7 +67,7 @@ def regularity(days: Any) -> Regularity:
     """
     import ibis
 
-    by_day = ibis.window(group_by=days.customer, order_by=days.day)
+    by_day = ibis.window(group_by=days.customer_id, order_by=days.day)
     seen = days.select(
         t2=days.day - days.day.lag(1).over(by_day),
         t1=days.day.lag(1).over(by_day) - days.day.lag(2).over(by_day),
@@ -87,5 +87,5 @@ def _gaps(days: Any) -> Any:
     """Each purchase day with the days since the one before; null at the first."""
     import ibis
 
-    by_day = ibis.window(group_by=days.customer, order_by=days.day)
-    return days.select("customer", gap=days.day - days.day.lag(1).over(by_day))
+    by_day = ibis.window(group_by=days.customer_id, order_by=days.day)
+    return days.select("customer_id", gap=days.day - days.day.lag(1).over(by_day))
