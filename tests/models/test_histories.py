@@ -93,7 +93,7 @@ def test_gathering_over_distinct_values_equals_direct_evaluation(shape):
     c = np.random.default_rng(1).uniform(1, 2, shape)
     h = ONE
     np.testing.assert_array_equal(h.by_x(lambda x: np.exp(-c * x), c), np.exp(-c * h.x))
-    np.testing.assert_array_equal(h.by_x_T(lambda x, T: c * x / T, c), c * h.x / h.T)
+    np.testing.assert_array_equal(h.by_state(lambda x, T: c * x / T, c), c * h.x / h.T)
     at_t_x, at_T = h.by_t(lambda t: np.log(c + t), c)
     np.testing.assert_array_equal(at_t_x, np.log(c + h.t_x))
     np.testing.assert_array_equal(at_T, np.log(c + h.T))
@@ -108,7 +108,7 @@ def test_gathering_spend_days_equals_direct_evaluation(shape):
 def test_gathering_evaluates_each_distinct_value_once():
     seen = []
     ONE.by_x(lambda x: seen.append(x.tolist()) or x)
-    ONE.by_x_T(lambda x, T: seen.append(sorted(zip(x, T, strict=True))) or x)
+    ONE.by_state(lambda x, T: seen.append(sorted(zip(x, T, strict=True))) or x)
     assert seen == [[0, 2, 5], [(0, 9), (2, 8), (2, 9), (5, 7)]]
 
 

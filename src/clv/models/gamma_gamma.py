@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import betaln
+from scipy.special import betainc, betaincinv, betaln
 
+from clv.errors import FitError
 from clv.models.histories import SpendHistory
-from clv.models.protocols import Array, Positive, Scale
+from clv.models.protocols import Array, Limits, Positive, Scale
 from clv.models.special import digamma_rise
 
 
@@ -36,6 +37,10 @@ class GammaGamma:
         """Start from p = 2, q = 3 and the mean of the data."""
         return 2.0, 3.0, history.typical()
 
+    def limits(self) -> Limits:
+        """Give nothing: its ridges keep the mean spend."""
+        return iter(())
+
     def log_likelihood(self, h: SpendHistory) -> Array:
         """Log density of the mean value S/m given m, (…, histories). [FH13] eq. 1a."""
         p, q, gamma = self.p, self.q, self.gamma
@@ -53,8 +58,27 @@ class GammaGamma:
         return np.stack(np.broadcast_arrays(*parts))
 
     def mean_spend(self) -> Array:
-        """Mean value of a purchase over all customers; infinite when q ≤ 1."""
-        return self.expected_spend_terms(np.zeros(1))[0]
+        """Mean value of a purchase over all customers, (…, 1); FitError M004 when q ≤ 1 in every draw."""
+        mean = self.expected_spend_terms(np.zeros(1))[0]
+        if np.isinf(mean).all():
+            raise FitError(
+                f"M004 spend has no finite mean over customers; got q = {np.max(self.q):.4g}, and a mean "
+                "needs q above 1. A few very large orders carry the fit: test orders, or a currency mix?"
+            )
+        return mean
+
+    def spend_cdf(self, m: Array, S: Array, value: Array) -> Array:
+        """P(a purchase is worth at most `value`) given m spend days of total value S (0, 0: a new customer).
+
+        value/(value + gamma + S) is Beta(p, q + p·m) over purchases and customers like this one.
+        """
+        own = self.gamma + np.asarray(S)
+        return np.asarray(betainc(self.p, self.q + self.p * np.asarray(m), value / (value + own)))
+
+    def spend_quantile(self, m: Array, S: Array, share: Array) -> Array:
+        """Value that a purchase does not exceed with probability `share`, given m spend days of total S."""
+        rest = betaincinv(self.q + self.p * np.asarray(m), self.p, 1 - np.asarray(share))
+        return np.asarray((self.gamma + np.asarray(S)) * (1 - rest) / rest)
 
     def expected_spend(self, m: Array, S: Array) -> Array:
         """Value expected of a purchase given m spend days of total value S. [FH13] eq. 5."""

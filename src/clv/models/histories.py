@@ -29,8 +29,62 @@ from clv.models.protocols import Array, Parameter
 from clv.units import DAYS_PER_YEAR, WEEK
 
 
+class _Distinct:
+    """Distinct rows with a weight."""
+
+    weight: Array
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
+        """Return its distinct rows, so that a history built by hand can be fitted directly.
+
+        Raises DataError D047 for another kind of history.
+        """
+        if not isinstance(self, kind) or by:
+            raise DataError(
+                f"D047 {kind.__name__} is needed{' by ' + ', '.join(by) if by else ''}; got a "
+                f"{type(self).__name__}. Pass an RFM table, or build the history this model reads."
+            )
+        return self._grouped()
+
+    def _grouped(self) -> Self:
+        """Return the distinct rows with the sum of their weights, and the mean of what is no key."""
+        columns = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "unit"}  # type: ignore[arg-type]
+        keys = [column for name, column in columns.items() if name not in ("weight", "log_gaps")]
+        order = np.lexsort(keys[::-1])
+        new = np.any([np.diff(key[order], prepend=np.nan) != 0 for key in keys], axis=0)
+        if new.all():
+            return self
+        starts = np.flatnonzero(new)
+        weight = np.add.reduceat(self.weight[order], starts)
+        found = {name: column[order][starts] for name, column in columns.items()} | {"weight": weight}
+        if "log_gaps" in columns:
+            sums = np.add.reduceat((columns["log_gaps"] * self.weight)[order], starts)
+            found["log_gaps"] = sums / np.maximum(weight, 1e-300)
+        return dataclasses.replace(self, **found)  # type: ignore[type-var]
+
+
+class _Counted(_Distinct):
+    """Rows in which time is counted, not measured."""
+
+    def typical(self) -> float:
+        """One: the unit of counting."""
+        return 1.0
+
+    def rescaled(self, size: float) -> Self:
+        """Return itself; DataError D047 for any size but 1: what was counted cannot be split afterwards."""
+        if size != 1:
+            raise DataError(
+                f"D047 a {type(self).__name__} has periods of its own; got a scale of {size:g}. Count the "
+                "periods anew."
+            )
+        return self
+
+
 @dataclass(frozen=True)
-class PurchaseHistory:
+class PurchaseHistory(_Distinct):
     """Repeat-purchase histories; `unit` is the number of days in one time unit, a week by default.
 
     `t_x` and `T` are in that unit; `from_days` takes days.
@@ -48,13 +102,13 @@ class PurchaseHistory:
         _store(self, "x", "t_x", "T", "weight")
         x, t_x, T = self.x, self.t_x, self.T
         _refuse(
+            self,
             (~np.isfinite(x + t_x + T), "D046 frequency, recency and age must be finite numbers"),
             ((x < 0) | (x != np.floor(x)), "D046 frequency must be a whole number, 0 or more"),
             (t_x > T, "D037 recency must not exceed age (recency is age at the last purchase)"),
             ((t_x < 0) | (T < 0), "D046 recency and age must not be negative"),
             ((x > 0) & (t_x == 0), "D046 a repeat purchase needs a recency above 0"),
             ((x == 0) & (t_x > 0), "D039 recency without a repeat purchase: is the first order counted?"),
-            (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
 
     @classmethod
@@ -69,13 +123,6 @@ class PurchaseHistory:
     def measured(self) -> str:
         """The unit in words."""
         return "time in weeks" if self.unit == WEEK else f"time in units of {self.unit:g} days"
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
-        """Return itself, so that a history built by hand can be fitted directly."""
-        return _as_kind(self, kind, by)
 
     def typical(self) -> float:
         """Mean age, in time units."""
@@ -104,9 +151,9 @@ class PurchaseHistory:
         found = f(values)
         return found[..., inverse[: len(self)]], found[..., inverse[len(self) :]]
 
-    def by_x_T(self, f: Callable[[Array, Array], Array], *parameters: Parameter) -> Array:
-        """Evaluate f on the distinct pairs (x, T) and gather."""
-        return _gather(f, self._distinct_x_T, (self.x, self.T), parameters)
+    def by_state(self, f: Callable[[Array, Array], Array], *parameters: Parameter) -> Array:
+        """Evaluate f on the distinct pairs (x, T), which the future of those alive depends on, and gather."""
+        return _gather(f, self._distinct_state, (self.x, self.T), parameters)
 
     @cached_property
     def _distinct_x(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
@@ -118,17 +165,48 @@ class PurchaseHistory:
         return np.unique(np.concatenate([self.t_x, self.T]), return_inverse=True)
 
     @cached_property
-    def _distinct_x_T(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
-        order = np.lexsort((self.T, self.x))
-        x, T = self.x[order], self.T[order]
-        new = np.concatenate([[True], (np.diff(x) != 0) | (np.diff(T) != 0)])
-        inverse = np.empty(len(self), dtype=np.intp)
-        inverse[order] = np.cumsum(new) - 1
-        return (x[new], T[new]), inverse
+    def _distinct_state(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
+        return _distinct_pairs(self.x, self.T)
+
+    @classmethod
+    def newcomer(cls) -> Self:
+        """One customer who has just made its first purchase."""
+        return cls.simulated(*np.zeros((4, 1)))
+
+    @classmethod
+    def simulated(cls, x: Array, t_x: Array, T: Array, log_gaps: Array) -> Self:
+        """Return histories of this kind from all that a simulation knows of them."""
+        return cls(x, t_x, T)
 
 
 @dataclass(frozen=True)
-class SpendHistory:
+class GapHistory(PurchaseHistory):
+    """Purchase histories that also know how regular the purchases were.
+
+    `log_gaps` is the sum of the natural logs of a customer's gaps between purchases, in time units; where
+    customers share a row, the mean of their sums. It is no key: it only shifts the likelihood.
+    """
+
+    log_gaps: Array = dataclasses.field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "log_gaps", np.broadcast_to(np.asarray(self.log_gaps, float), self.x.shape))
+        _refuse(self, (~np.isfinite(self.log_gaps), "D046 log_gaps must be finite numbers"))
+
+    @classmethod
+    def simulated(cls, x: Array, t_x: Array, T: Array, log_gaps: Array) -> Self:
+        """Return histories of this kind from all that a simulation knows of them."""
+        return cls(x, t_x, T, log_gaps=log_gaps)
+
+    def rescaled(self, size: float) -> Self:
+        """Return the same histories in a time unit that is `size` times as long."""
+        shifted = self.log_gaps - self.x * np.log(size)
+        return dataclasses.replace(super().rescaled(size), log_gaps=shifted)
+
+
+@dataclass(frozen=True)
+class SpendHistory(_Distinct):
     """Repeat spend: m days of positive value that add up to S; `unit` is currency units per 1.0."""
 
     m: Array
@@ -139,23 +217,16 @@ class SpendHistory:
     def __post_init__(self) -> None:
         _store(self, "m", "S", "weight")
         _refuse(
+            self,
             (~np.isfinite(self.m + self.S), "D046 spend days and repeat spend must be finite numbers"),
             (self.m < 1, "D046 a spend history needs at least one repeat day with positive value"),
             (self.S <= 0, "D046 repeat spend must be above 0"),
-            (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
 
     @property
     def measured(self) -> str:
         """The unit in words."""
         return "money in currency units" if self.unit == 1 else f"money in units of {self.unit:g}"
-
-    def __len__(self) -> int:
-        return len(self.m)
-
-    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
-        """Return itself, so that a history built by hand can be fitted directly."""
-        return _as_kind(self, kind, by)
 
     def typical(self) -> float:
         """Mean value per repeat day, in currency units."""
@@ -180,7 +251,7 @@ class SpendHistory:
 
 
 @dataclass(frozen=True)
-class OpportunityHistory:
+class OpportunityHistory(_Counted):
     """Discrete opportunities to buy: x of n periods had a purchase, the last of them was number t_x.
 
     Periods are numbered from 1, after the one with the first purchase; `unit` is the days in a period.
@@ -196,28 +267,17 @@ class OpportunityHistory:
         _store(self, "x", "t_x", "n", "weight")
         x, t_x, n = self.x, self.t_x, self.n
         _refuse(
+            self,
             (~_counts(x, t_x, n), "D046 x, t_x and n must be whole numbers, 0 or more"),
             (t_x > n, "D037 t_x must not exceed n (it is the number of the last period with a purchase)"),
             (x > t_x, "D046 x must not exceed t_x: it counts periods with a purchase, not purchases"),
             ((x == 0) & (t_x > 0), "D039 t_x without a repeat purchase: is the first period counted?"),
-            (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
 
     @property
     def measured(self) -> str:
         """The unit in words."""
         return f"opportunities of {self.unit:g} days"
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
-        """Return itself, so that a history built by hand can be fitted directly."""
-        return _as_kind(self, kind, by)
-
-    def typical(self) -> float:
-        """One: periods are counted, not measured."""
-        return 1.0
 
     def moments(self) -> dict[str, float]:
         """Return what must be above zero for a fit to mean anything, by name."""
@@ -226,13 +286,27 @@ class OpportunityHistory:
             "the number of opportunities": float((self.weight * self.n).sum()),
         }
 
-    def rescaled(self, size: float) -> Self:
-        """Return itself; DataError D047 for any size but 1: periods cannot be split afterwards."""
-        return _unscaled(self, size)
+    @property
+    def T(self) -> Array:
+        """Time watched, in periods: n."""
+        return self.n
+
+    def by_state(self, f: Callable[[Array, Array], Array], *parameters: Parameter) -> Array:
+        """Evaluate f on the distinct pairs (x, n), which the future of those alive depends on, and gather."""
+        return _gather(f, self._distinct_state, (self.x, self.n), parameters)
+
+    @cached_property
+    def _distinct_state(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
+        return _distinct_pairs(self.x, self.n)
+
+    @classmethod
+    def newcomer(cls) -> Self:
+        """One customer who has just made its first purchase."""
+        return cls(*np.zeros((3, 1)))
 
 
 @dataclass(frozen=True)
-class RetentionHistory:
+class RetentionHistory(_Counted):
     """Contracts by age: lost at renewal number `age` where `churned` is 1, still alive after it where 0.
 
     `unit` is the number of days between two renewals.
@@ -246,10 +320,10 @@ class RetentionHistory:
     def __post_init__(self) -> None:
         _store(self, "age", "churned", "weight")
         _refuse(
+            self,
             (~_counts(self.age), "D046 age must be a whole number of renewals, 0 or more"),
             (~np.isin(self.churned, (0, 1)), "D046 churned must be 1 (lost) or 0 (alive)"),
             ((self.age == 0) & (self.churned == 1), "D046 nobody is lost before the first renewal, age 1"),
-            (~(self.weight >= 0), "D046 weights must be 0 or more"),
         )
 
     @property
@@ -257,27 +331,12 @@ class RetentionHistory:
         """The unit in words."""
         return f"renewals every {self.unit:g} days"
 
-    def __len__(self) -> int:
-        return len(self.age)
-
-    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
-        """Return itself, so that a history built by hand can be fitted directly."""
-        return _as_kind(self, kind, by)
-
-    def typical(self) -> float:
-        """One: renewals are counted, not measured."""
-        return 1.0
-
     def moments(self) -> dict[str, float]:
         """Return what must be above zero for a fit to mean anything, by name."""
         return {
             "the number of renewals faced": float((self.weight * self.age).sum()),
             "the number of contracts lost": float((self.weight * self.churned).sum()),
         }
-
-    def rescaled(self, size: float) -> Self:
-        """Return itself; DataError D047 for any size but 1: renewals cannot be split afterwards."""
-        return _unscaled(self, size)
 
 
 def _by_history(parameters: Sequence[Parameter]) -> bool:
@@ -296,6 +355,15 @@ def _gather(
     return f(*values)[..., inverse]
 
 
+def _distinct_pairs(x: Array, T: Array) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
+    order = np.lexsort((T, x))
+    x, T = x[order], T[order]
+    new = np.concatenate([[True], (np.diff(x) != 0) | (np.diff(T) != 0)])
+    inverse = np.empty(len(x), dtype=np.intp)
+    inverse[order] = np.cumsum(new) - 1
+    return (x[new], T[new]), inverse
+
+
 def _store(history: object, *names: str) -> None:
     """Turn the columns into float arrays of one length."""
     columns: list[ArrayLike] = [getattr(history, name) for name in names]
@@ -307,10 +375,11 @@ def _store(history: object, *names: str) -> None:
         object.__setattr__(history, name, np.ascontiguousarray(array))
 
 
-def _refuse(*rules: tuple[NDArray[np.bool_], str]) -> None:
+def _refuse(history: _Distinct, *rules: tuple[NDArray[np.bool_], str]) -> None:
+    weights = (~(history.weight >= 0), "D046 weights must be 0 or more")
     messages = [
         f"{rule}; first at row {int(np.argmax(broken))} ({int(broken.sum())} rows)."
-        for broken, rule in rules
+        for broken, rule in (*rules, weights)
         if broken.any()
     ]
     if messages:
@@ -324,21 +393,3 @@ def _counts(*columns: Array) -> NDArray[np.bool_]:
         axis=0
     )
     return whole
-
-
-def _unscaled[H](history: H, size: float) -> H:
-    if size != 1:
-        raise DataError(
-            f"D047 a {type(history).__name__} has periods of its own; got a scale of {size:g}. Count the "
-            "periods anew."
-        )
-    return history
-
-
-def _as_kind[H](history: object, kind: type[H], by: Sequence[str]) -> H:
-    if not isinstance(history, kind) or by:
-        raise DataError(
-            f"D047 {kind.__name__} is needed{' by ' + ', '.join(by) if by else ''}; got a "
-            f"{type(history).__name__}. Pass an RFM table, or build the history this model reads."
-        )
-    return history

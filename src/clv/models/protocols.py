@@ -7,20 +7,32 @@ optimiser must respect: `Positive` for a pure number, `Scale` for a number in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Protocol, Self
+import dataclasses
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Annotated, Any, ClassVar, Protocol, Self, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+NEGLIGIBLE = 40.0  # e^(−40) of anything is left out
+FAR = 1e12  # a parameter so large that nothing differs from its limit any more
+
 type Array = NDArray[np.float64]
 type Parameter = float | Array
+type Limits = Iterator[tuple[str, Any]]  # what customers have in common, and the simpler model that says so
 
 Positive = Annotated[Parameter, "positive"]
 """A positive number without a unit."""
 
 Scale = Annotated[Parameter, "scale"]
 """A positive number in the unit of the history: time for purchase models, money for spend models."""
+
+Rate = Annotated[Parameter, "rate"]
+"""A positive number per unit of the history."""
+
+Count = Annotated[int, "count"]
+"""A whole number, 1 or more, that is given and not estimated."""
 
 
 class History(Protocol):
@@ -54,11 +66,15 @@ class Model(Protocol):
 
     History: ClassVar[type[Any]]
 
-    def __init__(self, *parameters: Parameter) -> None: ...
+    def __init__(self, *parameters: Parameter, **named: Parameter) -> None: ...
 
     @classmethod
     def start(cls, history: Any) -> Sequence[float]:
         """Return starting values for the parameters, in order."""
+        ...
+
+    def limits(self) -> Limits:
+        """Give the simpler models at the ends of ridges of the likelihood, the simplest first."""
         ...
 
     def log_likelihood(self, h: Any) -> Array:
@@ -96,3 +112,16 @@ class SpendModel(Model, Protocol):
     def expected_spend_terms(self, x: Array) -> tuple[Array, Array]:
         """Return (e0, e1): a customer with x spend days of total value S expects e0 + e1·S a purchase."""
         ...
+
+
+@cache
+def parameter_kinds(model: type) -> dict[str, str]:
+    """Return "positive", "scale" or "rate" by parameter that can be estimated, in the authors' order."""
+    hints = get_type_hints(model, include_extras=True)
+    kinds = {f.name: hints[f.name].__metadata__[0] for f in dataclasses.fields(model)}
+    return {name: kind for name, kind in kinds.items() if kind != "count"}
+
+
+def parameter_names(model: type) -> tuple[str, ...]:
+    """Return the names of the parameters that can be estimated, in the authors' order."""
+    return tuple(parameter_kinds(model))

@@ -1,0 +1,204 @@
+"""Models of customers who can leave at a purchase only: BG/NBD, MBG/NBD and their regular versions.
+
+[FHL05] Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2).
+[PR16] Platzer & Reutterer (2016), Ticking Away the Moments, Marketing Science 35(5): Erlang-k timing.
+[RPS21] Reutterer, Platzer & Schröder (2021), Int. J. of Research in Marketing 38(2): MBG/CNBD-k.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from scipy.special import betainc, gammaln, hyp2f1
+
+from clv.models.histories import PurchaseHistory
+from clv.models.nbd import NBD
+from clv.models.protocols import FAR, Array, Limits, Parameter, Positive, Scale
+from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
+from clv.models.simulation import purchase_histories
+from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising
+
+
+class DropoutAtPurchase(RepeatPurchases):
+    """Formulas of models with λ ~ Gamma(r, alpha) and dropout with p ~ Beta(a, b) at purchases.
+
+    A purchase comes at every k-th event of a Poisson process with rate λ. `_first` says how many chances to
+    leave the first purchase brings: 0 or 1. With n = x + _first chances taken, p ~ Beta(a, b + n) of a
+    customer alive.
+    """
+
+    r: Positive
+    alpha: Scale
+    a: Positive
+    b: Positive
+    _first = 0
+
+    @property
+    def _k(self) -> int:
+        return 1
+
+    def log_likelihood(self, h: Any) -> Array:
+        """Log-likelihood of each history, (…, histories). [FHL05] eq. 6, [RPS21], summed in logs."""
+        r, alpha, a, b = self._fields()
+        events, first = self._k * h.x, self._first
+        past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
+        chances = h.by_x(lambda x: log_rising(b, x + first) - log_rising(a + b, x + first), a, b)
+        counts = h.by_x(lambda x: log_rising(r, self._k * x), r)
+        states = np.logaddexp.reduce(self._log_states(h, past_tx, past_T), axis=0)
+        logs = counts + chances - events * np.log(alpha) - (r + events) * past_T + states
+        return np.asarray(logs + self._gaps(h))
+
+    def score(self, h: Any) -> Array:
+        """Return the derivatives of the log-likelihood in (r, alpha, a, b), (4, …, histories)."""
+        r, alpha, a, b = self._fields()
+        events, n = self._k * h.x, h.x + self._first
+        past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
+        *stages, lost = self._states(h)
+        alive, R = sum(stages), r + events
+        total = h.by_x(lambda x: digamma_rise(a + b, x + self._first), a, b)
+        rise = h.by_x(lambda x: digamma_rise(r, self._k * x), r)
+        bent = events + R * (alive * np.expm1(-past_T) + lost * np.expm1(-past_tx))
+        for j, stage in enumerate(stages[1:], 1):
+            rise = rise + stage * digamma_rise(R, j)
+            bent = bent + stage * j * alpha / (alpha + h.T)
+        parts = (
+            rise - alive * past_T - lost * past_tx,
+            -bent / alpha,
+            lost / a - total,
+            h.by_x(lambda x: digamma_rise(b, x + self._first), b) - total - lost / (b + np.maximum(n, 1) - 1),
+        )
+        return np.stack(np.broadcast_arrays(*parts))
+
+    def expected_rate(self, h: Any) -> Array:
+        """Posterior mean of λ: of purchases (k = 1) or of the events they are counted from."""
+        *stages, lost = self._states(h)
+        R = self.r + self._k * h.x
+        alive = sum(stage * (R + j) for j, stage in enumerate(stages))
+        return np.asarray(alive / (self.alpha + h.T) + lost * R / (self.alpha + h.t_x))
+
+    def expected_dropout(self, h: Any) -> Array:
+        """Posterior mean of p, the probability of leaving at a purchase."""
+        return np.asarray((self.a + self._states(h)[-1]) / (self.a + self.b + h.x + self._first))
+
+    def simulate(self, rng: np.random.Generator, T: Array, grain: float = 1 / 7) -> PurchaseHistory:
+        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact)."""
+        size = np.shape(T)
+        r, alpha, a, b = (np.broadcast_to(v, size) for v in self._fields())
+        leave = rng.beta(a, b)
+        until = np.where(rng.random(size) < leave * self._first, 0.0, np.inf)
+        rate = rng.gamma(r, 1 / alpha)
+        found: PurchaseHistory = purchase_histories(
+            rng, T, rate, shape=self._k, until=until, leave=leave, grain=grain, kind=self.History
+        )
+        return found
+
+    def limits(self) -> Limits:
+        """Give the simpler models at the ends of this one's ridges, the simplest first."""
+        if self.a + self.b < FAR / 2:
+            p = self.a / (self.a + self.b)
+            if self._k == 1:
+                yield "nobody seems to leave", NBD(self.r, self.alpha)
+            else:
+                yield "nobody seems to leave", dataclasses.replace(self, a=1.0, b=FAR)  # type: ignore[type-var]
+            together = dataclasses.replace(self, a=FAR * p, b=FAR * (1 - p))  # type: ignore[type-var]
+            yield f"all customers leave with the same probability, {p:.3g} a purchase", together
+        yield from same_rate(self)
+
+    def _gaps(self, h: Any) -> Array | float:
+        """The part of the log-likelihood that depends on single gaps and on k only."""
+        return 0.0
+
+    def _log_states(self, h: Any, past_tx: Array, past_T: Array) -> Array:
+        """Log odds of being alive in each stage, and of having left, against alive in the first.
+
+        `past` is log(1 + time/alpha): differences of log(alpha + time) are lost when alpha is large.
+        """
+        R, a, b, first = self.r + self._k * h.x, self.a, self.b, self._first
+        with np.errstate(divide="ignore"):
+            leave = h.by_x(
+                lambda x: np.where(x + first > 0, np.log(a / (b + np.maximum(x + first, 1) - 1)), -np.inf),
+                a,
+                b,
+            )
+            since = np.log((h.T - h.t_x) / (self.alpha + h.T)) if self._k > 1 else 0.0
+        stages = [
+            np.zeros(1) if j == 0 else log_rising(R, j) - gammaln(j + 1.0) + j * since for j in range(self._k)
+        ]
+        return np.stack(np.broadcast_arrays(*stages, leave + R * (past_T - past_tx)))
+
+    def _states(self, h: Any) -> Array:
+        past = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
+        log_states = self._log_states(h, *past)
+        return np.asarray(np.exp(log_states - np.logaddexp.reduce(log_states, axis=0)))
+
+    def _posterior(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter, Parameter]:
+        """(R, A, a, B): λ ~ Gamma(R, A) and p ~ Beta(a, B) of a customer alive in its first stage."""
+        return self.r + self._k * x, self.alpha + T, self.a, self.b + x + self._first
+
+    def _bends(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter]:
+        R, A, a, B = self._posterior(x, T)
+        return A / (1 + R * a / (a + B)), 0.0, 1.0
+
+    def _rate(self, x: Array, T: Array, stage: int, after: Array) -> Array:
+        """R/A·E[(1 + p·τ/A)^(−R−1)]: no pole at a = 1, none at a + b < 1."""
+        R, A, a, B = self._posterior(x, T)
+        w = after / A
+        with np.errstate(all="ignore"):
+            mean = np.asarray(np.exp(-a * np.log1p(w)) * hyp2f1(a + B - R - 1, a, a + B, w / (1 + w)))
+        hard = (np.maximum(a, B - x) > _HOMOGENEOUS) | ~np.isfinite(mean)
+        if hard.any():
+            columns = [
+                np.broadcast_to(v, mean.shape)[np.broadcast_to(hard, mean.shape)] for v in (R, w, a, B)
+            ]
+            mean[np.broadcast_to(hard, mean.shape)] = in_blocks(_mean_rate, 1024, *columns)
+        return np.asarray(R / A * mean)
+
+    def _purchases(self, x: Array, T: Array, stage: int, t: Parameter) -> Array:
+        """[FHL05] eq. 10 of a customer alive, Euler-transformed; by quadrature over p where that is not safe.
+
+        The paper's form overflows for x > 150 and has a pole at a = 1.
+        """
+        R, A, a, B = self._posterior(x, T)
+        c = a + B - 1
+        if np.ndim(t) == 0 and np.isinf(t):
+            a = np.asarray(a, dtype=float)
+            return np.where(a > 1, c / np.where(a > 1, a - 1, 1.0), np.inf)
+        w = t / A
+        with np.errstate(all="ignore"):
+            far = hyp2f1(c - R, a - 1, c, w / (1 + w))
+            lost = 1 - np.exp((1 - a) * np.log1p(w)) * far
+            series = np.asarray(c / (a - 1) * lost)
+        # The closed form cancels near a = 1 and t = 0, and its 2F1 overflows for large a or b.
+        safe = (np.abs(lost) > _CANCELS) & (c > 0.01) & np.isfinite(series)
+        safe &= np.maximum(a, B - x) <= _HOMOGENEOUS
+        if not np.all(safe):
+            columns = np.broadcast_arrays(R, w, a, B, series)
+            hard = ~np.broadcast_to(safe, series.shape)
+            series[hard] = in_blocks(_mean_purchases, 1024, *(v[hard] for v in columns[:4]))
+        return series
+
+    def _pmf(self, x: Array, T: Array, stage: int, t: Parameter, n: int) -> Array:
+        """[FHL05] eq. 8, updated for the history."""
+        R, A, a, B = self._posterior(x, T)
+        log_stay = log_rising(B, n) - log_rising(a + B, n)
+        stays = np.exp(log_stay + log_count(R, A, t, n))
+        if n == 0:
+            return stays
+        return np.asarray(stays + np.exp(log_stay) * a / (B + n - 1) * betainc(n, R, share(t, A)))
+
+
+def _mean_purchases(R: Array, w: Array, a: Array, B: Array) -> Array:
+    """Purchases of a customer alive, averaged over p: E[(1 − (1 + p·w)^(−R))/p], w = t/(alpha + T)."""
+    bend = 1 / np.maximum(R * w, 1e-300)
+    return beta_mean(lambda p: -np.expm1(-R * np.log1p(p * w)) / p, a, B, bend)
+
+
+def _mean_rate(R: Array, w: Array, a: Array, B: Array) -> Array:
+    bend = 1 / np.maximum((R + 1) * w, 1e-300)
+    return beta_mean(lambda p: np.exp(-(R + 1) * np.log1p(p * w)), a, B, bend)
+
+
+_CANCELS = 1e-5  # a difference from 1 below which the closed form has lost five digits
+_HOMOGENEOUS = 50.0  # a or b above which dropout hardly differs, or hardly happens, and 2F1 overflows

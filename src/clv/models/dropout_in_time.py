@@ -1,0 +1,204 @@
+"""Models of customers who can leave at any time, whatever they buy: Pareto/NBD and GGompertz/NBD.
+
+The likelihood integrates over the time of leaving: the closed forms with 2F1 overflow on real data.
+[FH05] Fader & Hardie (2005), A Note on Deriving the Pareto/NBD Model, note 009, eq. 8–13.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from clv.models.histories import PurchaseHistory
+from clv.models.nbd import NBD
+from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive, Scale, parameter_names
+from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
+from clv.models.simulation import purchase_histories
+from clv.models.special import digamma_rise, log_rising, over_time
+
+
+class DropoutInTime(RepeatPurchases):
+    """Formulas of models with λ ~ Gamma(r, alpha) and a lifetime of its own.
+
+    The chance to survive to age y is e^(−μ·g(y)) with μ ~ Gamma(s, beta), that is e^(−s·G(y)) over all
+    customers with the clock G = log(1 + g/beta). A model gives its clock.
+    """
+
+    r: Positive
+    alpha: Scale
+    s: Positive
+    beta: Positive
+
+    def _clock(self, y: Array) -> tuple[Array, Array]:
+        """Return G(y) and log G′(y)."""
+        raise NotImplementedError
+
+    def _clock_slopes(self, y: Array, G: Array) -> dict[str, tuple[Array, Array]]:
+        """Derivatives of G(y) and of log G′(y) in each parameter of the clock; beta comes last."""
+        raise NotImplementedError
+
+    def _clock_bends(self) -> tuple[Parameter, Parameter]:
+        """Age at which the clock first bends, and the rate of exponentials in it."""
+        raise NotImplementedError
+
+    def _age(self, g: Array) -> Array:
+        """Return the age y with g(y) = g."""
+        raise NotImplementedError
+
+    def log_likelihood(self, h: Any) -> Array:
+        """Log-likelihood of each history, (…, histories)."""
+        _, past_T = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
+        counts = h.by_x(lambda x: log_rising(self.r, x), self.r)
+        here = -(self.r + h.x) * past_T - self.s * self._clock(h.T)[0]
+        return np.asarray(counts - h.x * np.log(self.alpha) + np.logaddexp(here, self._left(h)[0]))
+
+    def score(self, h: Any) -> Array:
+        """Return the derivatives of the log-likelihood in all parameters, (parameters, …, histories)."""
+        R, alpha, s = self.r + h.x, self.alpha, self.s
+        _, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
+        G, _ = self._clock(h.T)
+        log_left, past, bent, _, G_left, *slopes = self._left(h, means=True)
+        alive, left = self._alive_left(h, log_left)
+        rise = h.by_x(lambda x: digamma_rise(self.r, x), self.r)
+        parts = {
+            "r": rise - alive * past_T - left * past,
+            "alpha": (R * (alive * h.T / (alpha + h.T) + left * bent) - h.x) / alpha,
+            "s": left / s - alive * G - left * G_left,
+        }
+        at_T = self._clock_slopes(h.T, G)
+        for name, dG, dslope in zip(at_T, slopes[::2], slopes[1::2], strict=True):
+            parts[name] = left * dslope - s * (alive * at_T[name][0] + left * dG)
+        return np.stack(np.broadcast_arrays(*(parts[name] for name in parameter_names(type(self)))))
+
+    def expected_rate(self, h: Any) -> Array:
+        """Posterior mean of λ."""
+        log_left, *means = self._left(h, means=True)
+        alive, left = self._alive_left(h, log_left)
+        return np.asarray((self.r + h.x) * (alive / (self.alpha + h.T) + left * means[2]))
+
+    def expected_dropout(self, h: Any) -> Array:
+        """Posterior mean of μ, the rate of leaving on the model's clock g."""
+        log_left, *means = self._left(h, means=True)
+        alive, left = self._alive_left(h, log_left)
+        at_T = self._clock_slopes(h.T, self._clock(h.T)[0])["beta"][1]
+        return np.asarray(-self.s * alive * at_T - (self.s + 1) * left * means[-1])
+
+    def simulate(self, rng: np.random.Generator, T: Array, grain: float = 1 / 7) -> PurchaseHistory:
+        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact)."""
+        r, alpha, s, beta = (np.broadcast_to(v, np.shape(T)) for v in (self.r, self.alpha, self.s, self.beta))
+        rate = rng.gamma(r, 1 / alpha)
+        leaving = np.maximum(rng.gamma(s, 1 / beta), 1e-300)
+        until = self._age(rng.exponential(1 / leaving))
+        return purchase_histories(rng, T, rate, until=until, grain=grain, kind=PurchaseHistory)
+
+    def limits(self) -> Limits:
+        """Give the simpler models at the ends of this one's ridges, the simplest first."""
+        if self.s < FAR:
+            yield "nobody seems to leave", NBD(self.r, self.alpha)
+            beta = FAR * self.beta / self.s
+            yield "all customers leave at the same rate", dataclasses.replace(self, s=FAR, beta=beta)  # type: ignore[type-var]
+        yield from same_rate(self)
+
+    def _states(self, h: Any) -> Array:
+        return self._alive_left(h, self._left(h)[0])
+
+    def _alive_left(self, h: Any, log_left: Array) -> Array:
+        _, past_T = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
+        here = -(self.r + h.x) * past_T - self.s * self._clock(h.T)[0]
+        total = np.logaddexp(here, log_left)
+        return np.stack([np.exp(here - total), np.exp(log_left - total)])
+
+    def _left(self, h: Any, *, means: bool = False) -> Array:
+        """Log of ∫ (1 + y/alpha)^(−r−x) dS(y) over ages of leaving y in (t_x, T], (1, …, histories).
+
+        With `means`, behind it the means over those y of log(1 + y/alpha), y/(alpha + y), 1/(alpha + y),
+        G(y), and the slopes of the clock.
+        """
+        bend, decay = self._clock_bends()
+        scale = np.minimum(self.alpha, bend) + h.t_x
+        R = self.r + h.x
+        with np.errstate(divide="ignore", invalid="ignore"):
+            G, log_slope = self._clock(h.t_x)
+            growth = np.maximum(np.log(np.maximum(decay, 1e-300)) - log_slope, 0.0)
+            fall = scale * (R / (self.alpha + h.t_x) + self.s * np.exp(log_slope)) - 1
+            reach = scale * np.expm1(np.minimum((NEGLIGIBLE + growth) / np.maximum(fall, 1e-9), 700.0))
+            start = np.log1p(h.t_x / self.alpha)
+            found = over_time(
+                lambda *columns: self._leaving(*columns, means=means),
+                h.t_x,
+                np.where(fall > 0, np.minimum(h.T, h.t_x + reach), h.T),
+                scale,
+                decay,
+                h.x,
+                start,
+                G,
+                log_slope,
+                *self._fields(),
+            )
+            log_mass = np.log(found[:1]) + np.log(self.s) + log_slope - R * start - self.s * G
+            return np.concatenate([log_mass, np.nan_to_num(found[1:] / found[:1])])
+
+    def _leaving(
+        self,
+        y: Array,
+        weight: Array,
+        x: Array,
+        start: Array,
+        G0: Array,
+        slope0: Array,
+        *own: Array,
+        means: bool,
+    ) -> Array:
+        """Sums over ages of leaving y, of the density against that at t_x and of what `_left` promises."""
+        model = self._with(own)
+        G, log_slope = model._clock(y)
+        past = np.log1p(y / model.alpha)
+        mass = weight * np.exp(log_slope - slope0 - (model.r + x) * (past - start) - model.s * (G - G0))
+        if not means:
+            return np.asarray(mass.sum(axis=0)[None])
+        slopes = [v for pair in model._clock_slopes(y, G).values() for v in pair]
+        near = 1 / (model.alpha + y)
+        values = [past, y * near, near, G, *slopes]
+        return np.stack([mass.sum(axis=0), *(np.einsum("nr,nr->r", mass, v) for v in values)])
+
+    def _survival(self, T: Array, after: Parameter) -> Array:
+        """Chance to be there at T + after of one who is at T."""
+        return np.exp(-self.s * (self._clock(T + after)[0] - self._clock(T)[0]))
+
+    def _bends(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter]:
+        bend, decay = self._clock_bends()
+        return np.minimum(bend + T, 1 / self._hazard(T)), decay, 1.0
+
+    def _hazard(self, T: Array) -> Array:
+        return np.asarray(self.s * np.exp(self._clock(T)[1]))
+
+    def _rate(self, x: Array, T: Array, stage: int, after: Array) -> Array:
+        return np.asarray((self.r + x) / (self.alpha + T) * self._survival(T, after))
+
+    def _pmf(self, x: Array, T: Array, stage: int, t: Parameter, n: int) -> Array:
+        """Either there to the end, or gone at some τ: an integral over the place where n are made by then."""
+        R, A = self.r + x, self.alpha + T
+        bend, decay = self._clock_bends()
+        busy = R / A + self._hazard(T)
+        reach = A * (n + 1) / R * np.exp(np.minimum(9 * np.sqrt(1 / (n + 1) + 1 / R) + NEGLIGIBLE / R, 600.0))
+        high = np.minimum(np.minimum(t, reach), self._exhausted(x, T))
+        low, width = np.zeros_like(high), 1 / np.sqrt(n + 1)
+        if n:
+            start = share(np.minimum((n + 1) / busy, high), A) * np.exp(-9 * width - NEGLIGIBLE / (n + 1))
+            falls = np.maximum(self._hazard(T), self._hazard(T + high)) * high
+            rises = np.maximum((n * A - R * high) / (A + high) - falls, 1e-300)  # in log τ, at the end
+            low = np.maximum(A * start / (1 - start), high * np.exp(-NEGLIGIBLE / rises))
+
+        def gone(tau: Array, weight: Array, x: Array, T: Array, *own: Array) -> Array:
+            model = self._with(own)
+            leaves = model._hazard(T + tau) * model._survival(T, tau)
+            made = np.exp(log_count(model.r + x, model.alpha + T, tau, n))
+            return np.asarray((weight * leaves * made).sum(axis=0))
+
+        scale = low if n else 1 / (1 / (bend + T) + busy)
+        left = over_time(gone, low, high, scale, decay, x, T, *self._fields(), width=width)
+        end = np.where(np.isinf(t), 0.0, t)
+        stays = np.exp(log_count(R, A, end, n)) * self._survival(T, end)
+        return np.asarray(left + np.where(np.isinf(t), 0.0, stays))

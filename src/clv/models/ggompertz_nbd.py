@@ -1,0 +1,65 @@
+"""GGompertz/NBD: the Pareto/NBD with a risk of leaving that grows, or falls, with age.
+
+[BG12] Bemmaor & Glady (2012), Modeling Purchasing Behavior with Sudden "Death", Management Science 58(5),
+with Adler's erratum 69(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clv.models.dropout_in_time import DropoutInTime
+from clv.models.histories import PurchaseHistory
+from clv.models.pareto_nbd import ParetoNBD
+from clv.models.protocols import NEGLIGIBLE, Array, Limits, Parameter, Positive, Rate, Scale
+from clv.models.repeat_purchases import gamma_start
+from clv.models.special import softplus_ratio
+
+
+@dataclass(frozen=True)
+class GGompertzNBD(DropoutInTime):
+    """Gamma-Gompertz / negative binomial model of repeat purchases.
+
+    While alive a customer buys at a rate λ ~ Gamma(r, alpha); its risk of leaving is η·b·e^(b·age), with
+    η ~ Gamma(s, beta). `alpha` is in the time unit of the history, `b` per time unit, `beta` a pure number.
+    """
+
+    r: Positive
+    alpha: Scale
+    b: Rate
+    s: Positive
+    beta: Positive
+
+    @classmethod
+    def start(cls, history: PurchaseHistory) -> Sequence[float]:
+        """Start from the negative binomial's moments, and a risk that hardly changes while observed."""
+        return *gamma_start(history), 1 / history.typical(), 0.5, 1.5
+
+    def limits(self) -> Limits:
+        """Give the simpler models at the ends of this one's ridges, the simplest first."""
+        steady = ParetoNBD(self.r, self.alpha, self.s, self.beta / self.b)
+        yield "the risk of leaving does not change with age", steady
+        yield from super().limits()
+
+    def _clock(self, y: Array) -> tuple[Array, Array]:
+        G = softplus_ratio(self.b * y, self.beta)
+        return G, self.b * y - G + np.log(self.b / self.beta)
+
+    def _clock_slopes(self, y: Array, G: Array) -> dict[str, tuple[Array, Array]]:
+        pace = np.exp(self.b * y - G) / self.beta
+        return {
+            "b": (y * pace, 1 / self.b + y - y * pace),
+            "beta": (np.expm1(-self.b * y) * pace / self.beta, -pace * np.exp(-self.b * y)),
+        }
+
+    def _clock_bends(self) -> tuple[Parameter, Parameter]:
+        return self.beta / self.b, self.b
+
+    def _age(self, g: Array) -> Array:
+        return np.log1p(g) / self.b
+
+    def _exhausted(self, x: Array, T: Array) -> Parameter:
+        return (np.maximum(np.log(self.beta), 0.0) + NEGLIGIBLE) / self.b + NEGLIGIBLE / (self.s * self.b)
