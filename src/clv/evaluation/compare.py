@@ -214,7 +214,10 @@ def _own_fits(forecast: Forecast, by: str, segment: str) -> tuple[Fit, Fit] | No
     """Fits of one segment's customers, or None when they are too few or do not determine one."""
     part = forecast.base.where(by, segment)
     try:
-        purchase, spend = fit(type(forecast.purchase.model), part), fit(type(forecast.spend.model), part)
+        purchase, spend = (
+            fit(type(forecast.purchase.estimate), part),
+            fit(type(forecast.spend.estimate), part),
+        )
     except FitError:
         return None
     enough = purchase.customers >= SMALL and spend.customers >= REPEATERS

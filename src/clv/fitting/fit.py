@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -10,31 +11,67 @@ import numpy as np
 from clv.errors import ConfigError, DataError, FitError
 from clv.fitting.optimise import Optimum, maximise
 from clv.fitting.result import Fit
-from clv.models.protocols import HistorySource, Model
+from clv.models.protocols import HistorySource, Model, parameter_names
+
+_TELLS = 0.01  # a difference of log-likelihoods too small to tell two models apart by
 
 
-def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "mle") -> Fit:
+def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "mle", **held: float) -> Fit:
     """Fit a model class to an RFM table, or to a history built by hand.
 
     Parameters
     ----------
-    model : `clv.BGNBD` or `clv.GammaGamma`
-        The class; its parameters are estimated.
+    model : a class such as `clv.BGNBD`, `clv.ParetoNBD` or `clv.GammaGamma`
+        Its parameters are estimated.
     data : HistorySource
         An RFM table or a history. Histories are grouped, so the cost depends on distinct rows.
     method : "mle"
         Maximum likelihood with exact gradients.
+    held : parameters held at a value, by name
+        In the unit of the history; `k=3` sets the regularity of the CNBD models, which is never estimated.
 
     Returns
     -------
     Fit
-        A fit that did not converge says so in `converged` and `message`.
+        A fit that did not converge says so in `converged` and `message`. One that ends on a ridge of the
+        likelihood names the simpler model that is as likely, and forecasts by it: `estimate` is what was
+        asked for, `model` what forecasts use.
 
     Raises
     ------
     FitError M001
         When no customer can inform the model.
+    ConfigError C012
+        For a model, a method or a held parameter that is not known.
     """
+    _check(model, data, method)
+    held = _held(model, held)
+    history = data.history(model.History)
+    _refuse_uninformative(model, history)
+    best = maximise(model, history, held)
+    estimate = model(**best.parameters, **held)
+    boundary = tuple(name for name, at in zip(best.parameters, best.at_bound, strict=True) if at)
+    likelihood = _total(estimate, history)
+    shared, simpler = _limit(estimate, history, likelihood) if best.converged else ((), estimate)
+    values = np.array(list(best.parameters.values()))
+    return Fit(
+        model=simpler,
+        estimate=estimate,
+        held=held,
+        log_likelihood=likelihood,
+        covariance=best.log_covariance * np.outer(values, values),
+        converged=best.converged,
+        boundary=boundary,
+        message=_sentence(model.__name__, best, boundary, shared, simpler),
+        customers=float(history.weight.sum()),
+        histories=len(history.weight),
+        evaluations=best.evaluations,
+        unit=float(history.unit),
+        measured=history.measured,
+    )
+
+
+def _check(model: object, data: object, method: str) -> None:
     if method != "mle":
         raise ConfigError(f'C012 method must be "mle"; got {method!r}.')
     if not hasattr(model, "History") or not isinstance(model, type):
@@ -44,25 +81,35 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
             f"D047 a fit needs an RFM table or a history; got a {type(data).__name__}. Call orders.rfm() "
             "first."
         )
-    history = data.history(model.History)
-    _refuse_uninformative(model, history)
-    best = maximise(model, history)
-    names = [f.name for f in dataclasses.fields(model)]  # type: ignore[arg-type]
-    fitted = model(*(float(v) for v in best.parameters))
-    boundary = tuple(name for name, at in zip(names, best.at_bound, strict=True) if at)
-    return Fit(
-        model=fitted,
-        log_likelihood=float((fitted.log_likelihood(history) * history.weight).sum()),
-        covariance=best.log_covariance * np.outer(best.parameters, best.parameters),
-        converged=best.converged,
-        boundary=boundary,
-        message=_sentence(model.__name__, best, boundary),
-        customers=float(history.weight.sum()),
-        histories=len(history.weight),
-        evaluations=best.evaluations,
-        unit=float(history.unit),
-        measured=history.measured,
-    )
+
+
+def _held(model: type[Model], given: Mapping[str, float]) -> dict[str, float]:
+    """Return what is not estimated: what was given, and what never is; ConfigError C012 for unknown names."""
+    fields = {f.name: f for f in dataclasses.fields(model)}  # type: ignore[arg-type]
+    free = parameter_names(model)
+    wrong = [
+        f"C012 {name} must be a parameter of {model.__name__} and above 0; got {name}={value!r}. It has "
+        f"{', '.join(fields)}."
+        for name, value in given.items()
+        if name not in fields or not value > 0 or (name not in free and value != int(value))
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
+    never: dict[str, Any] = {name: f.default for name, f in fields.items() if name not in free}
+    return never | dict(given)
+
+
+def _total(model: Model, history: Any) -> float:
+    return float((model.log_likelihood(history) * history.weight).sum())
+
+
+def _limit(model: Any, history: Any, likelihood: float) -> tuple[tuple[str, ...], Any]:
+    """Follow the ridges that histories cannot tell from their ends: what customers share, and the model."""
+    for sentence, simpler in model.limits():
+        if _total(simpler, history) > likelihood - _TELLS:
+            sentences, simplest = _limit(simpler, history, likelihood)
+            return (sentence, *sentences), simplest
+    return (), model
 
 
 def _refuse_uninformative(model: type[Model], history: Any) -> None:
@@ -75,11 +122,18 @@ def _refuse_uninformative(model: type[Model], history: Any) -> None:
             )
 
 
-def _sentence(name: str, best: Optimum, boundary: tuple[str, ...]) -> str:
+def _sentence(
+    name: str, best: Optimum, boundary: tuple[str, ...], shared: tuple[str, ...], simpler: Model
+) -> str:
     if not best.converged:
         return (
             f"M001 the fit of {name} stopped before a maximum (slope {best.gradient:.1e} a customer). Do "
             "not use these numbers; look for extreme customers, or a unit error, in the input."
+        )
+    if shared:
+        return (
+            f"M003 {', and '.join(shared)}: the data cannot tell {name} from a simpler model, which "
+            f"forecasts use: {_brief(simpler)}. Single parameters of {name} mean nothing."
         )
     if boundary:
         return (
@@ -89,3 +143,8 @@ def _sentence(name: str, best: Optimum, boundary: tuple[str, ...]) -> str:
     if np.isnan(best.log_covariance).any():
         return "M003 the likelihood is flat along a ridge: forecasts hold, single parameters do not."
     return "Converged at a maximum."
+
+
+def _brief(model: Any) -> str:
+    values = (f"{f.name}={getattr(model, f.name):.4g}" for f in dataclasses.fields(model))
+    return f"{type(model).__name__}({', '.join(values)})"

@@ -5,19 +5,19 @@ Scaling makes the path of the optimiser, and so its result, independent of the u
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from clv.models.protocols import Array, Model
+from clv.models.protocols import Array, Model, parameter_kinds
 
 _LOW, _HIGH = (float(v) for v in np.log([1e-4, 1e3]))  # of the data's own scale
 
+_POWERS = {"positive": 0, "scale": 1, "rate": -1}  # of the unit, by kind of parameter
 _POLISH_STEPS = 25  # two are usual; a flat ridge may take all
 _NOISE = 1e-12  # rounding of the mean log-likelihood: below it only the slope can tell
 _SEARCH: Any = {"maxiter": 500, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-6}
@@ -27,7 +27,7 @@ _SEARCH: Any = {"maxiter": 500, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-6}
 class Optimum:
     """Where a search ended: parameters in the history's unit, and how good the end is."""
 
-    parameters: Array
+    parameters: dict[str, float]
     log_covariance: Array  # of log parameters; NaN where the likelihood is flat or the fit at a bound
     gradient: float  # largest slope left, of the mean log-likelihood in free log parameters
     at_bound: tuple[bool, ...]
@@ -39,24 +39,33 @@ class Optimum:
         return self.gradient < 1e-5
 
 
-def maximise(model: type[Model], history: Any) -> Optimum:
-    """Maximise the weighted log-likelihood of `model` over its parameters."""
+def maximise(model: type[Model], history: Any, held: Mapping[str, float]) -> Optimum:
+    """Maximise the weighted log-likelihood of `model` over those of its parameters that are not `held`."""
     size = history.typical()
     scaled = history.rescaled(size)
     share = scaled.weight / scaled.weight.sum()
+    kinds = parameter_kinds(model)
+    grows = {name: size ** _POWERS[kind] for name, kind in kinds.items()}
+    given = {name: value / grows.get(name, 1.0) for name, value in held.items() if name in kinds}
+    given |= {name: value for name, value in held.items() if name not in kinds}
+    names = [name for name in kinds if name not in held]
+    rows = [list(kinds).index(name) for name in names]
     evaluations = 0
+
+    def at(values: Array) -> Model:
+        return model(**dict(zip(names, values, strict=True)), **given)
 
     # Sums here are einsum and sum, not @: threads of BLAS spin between calls and cost more than they do.
     def slope(theta: Array) -> Array:
         nonlocal evaluations
         evaluations += 1
         values = np.exp(theta)
-        return np.asarray(-np.einsum("ph,h->p", model(*values).score(scaled), share) * values)
+        return np.asarray(-np.einsum("ph,h->p", at(values).score(scaled)[rows], share) * values)
 
     def objective(theta: Array) -> Any:  # (value, slope), as scipy wants it
-        return -float((model(*np.exp(theta)).log_likelihood(scaled) * share).sum()), slope(theta)
+        return -float((at(np.exp(theta)).log_likelihood(scaled) * share).sum()), slope(theta)
 
-    start = np.clip(np.log(model.start(scaled)), _LOW, _HIGH)
+    start = np.clip(np.log(np.asarray(model.start(scaled))[rows]), _LOW, _HIGH)
     found = minimize(
         objective,
         start,
@@ -67,20 +76,13 @@ def maximise(model: type[Model], history: Any) -> Optimum:
     )
     theta, hessian = _polish(objective, slope, found.x)
     free = _free(theta)
-    grows = np.array([size if scale else 1.0 for scale in _scales(model)])
     return Optimum(
-        parameters=np.exp(theta) * grows,
+        parameters={name: float(np.exp(v) * grows[name]) for name, v in zip(names, theta, strict=True)},
         log_covariance=_covariance(hessian * scaled.weight.sum(), free),
         gradient=float(np.max(np.abs(slope(theta)[free]), initial=0.0)),
         at_bound=tuple(~free),
         evaluations=evaluations,
     )
-
-
-def _scales(model: type[Model]) -> list[bool]:
-    """Which parameters are in the unit of the history, in order."""
-    hints = get_type_hints(model, include_extras=True)
-    return ["scale" in getattr(hints[f.name], "__metadata__", ()) for f in dataclasses.fields(model)]  # type: ignore[arg-type]
 
 
 def _free(theta: Array) -> NDArray[np.bool_]:
@@ -107,7 +109,7 @@ def _polish(
             break
         moved = np.max(np.abs(candidate - theta))
         theta, value, here = candidate, found, there
-        if moved < 1e-4:  # the next step would be 1e-8, and the Hessian is as good as new
+        if moved < 1e-5:  # the next step would be 1e-10, and the Hessian is as good as new
             break
         hessian = _hessian(slope, theta)
     return theta, hessian

@@ -18,6 +18,8 @@ _UNKNOWN = 1e4  # an interval that ends so many times above its estimate says no
 class Fit:
     """A fitted model.
 
+    `estimate` is the model at the maximum; `model` is what forecasts use: the same, or the simpler model
+    that the data cannot tell from it, which `message` then names. `held` are parameters that were given.
     `log_likelihood` is the sum over customers in the user's unit (`unit` days for purchases, currency
     units for spend). `covariance` is that of the parameters, NaN where the likelihood does not curve.
     `converged` is False when the numbers must not be used; `message` says why, and what to try.
@@ -33,13 +35,22 @@ class Fit:
     histories: int
     evaluations: int
     unit: float
+    estimate: Any
+    held: dict[str, float] = dataclasses.field(default_factory=dict)
     measured: str = ""
     method: str = "mle"
 
     @property
+    def at_edge(self) -> bool:
+        """Whether the data leave parameters open, so that only forecasts mean something."""
+        unknown = bool(np.isnan(self.covariance).any()) and self.method == "mle"
+        return bool(self.boundary) or unknown or self.model is not self.estimate
+
+    @property
     def parameters(self) -> dict[str, float]:
         """The estimates by name, in the authors' order."""
-        return {f.name: float(getattr(self.model, f.name)) for f in dataclasses.fields(self.model)}
+        names = [f.name for f in dataclasses.fields(self.estimate) if f.name not in self.held]
+        return {name: float(getattr(self.estimate, name)) for name in names}
 
     @property
     def standard_errors(self) -> dict[str, float]:
@@ -68,8 +79,9 @@ class Fit:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and text, for JSON."""
         return {
-            "model": type(self.model).__name__,
+            "model": type(self.estimate).__name__,
             "method": self.method,
+            "held": self.held,
             "parameters": self.parameters,
             "standard_errors": {k: v if np.isfinite(v) else None for k, v in self.standard_errors.items()},
             "log_likelihood": self.log_likelihood,
@@ -85,7 +97,7 @@ class Fit:
 
     def summary(self) -> str:
         """A table of estimates with standard errors and 90 % intervals, and the message."""
-        head = f"{type(self.model).__name__} by {self.method}: {self.customers:,.0f} customers"
+        head = f"{type(self.estimate).__name__} by {self.method}: {self.customers:,.0f} customers"
         unit = f"; {self.measured}" if self.measured else ""
         lines = [
             f"{head} ({self.histories:,} distinct histories), log-likelihood {self.log_likelihood:,.3f}{unit}"
@@ -101,6 +113,7 @@ class Fit:
                 else "not determined by the data"
             )
             lines.append(f"  {name:<6} {value:>12.4f}   {doubt}")
+        lines += [f"  {name:<6} {value:>12.4f}   given" for name, value in self.held.items()]
         return "\n".join([*lines, f"  {self.message}"])
 
     def __repr__(self) -> str:

@@ -59,7 +59,7 @@ def estimates(study: Study) -> Table:
     for fit in (study.purchase, study.spend):
         intervals, errors = fit.intervals(), fit.standard_errors
         for name, value in fit.parameters.items():
-            rows.append((type(fit.model).__name__, name, value, errors[name], *intervals[name]))
+            rows.append((type(fit.estimate).__name__, name, value, errors[name], *intervals[name]))
     frame = pd.DataFrame(rows, columns=["model", "parameter", "value", "error", "low", "high"])
     columns = (
         Column("model", "Model", "text"),

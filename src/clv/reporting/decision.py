@@ -93,9 +93,7 @@ def lights(study: Study) -> list[Light]:
     money = study.orders.reconciliation().set_index("reason")["money"].abs()
     covered = money.get("used", 0.0) / money.sum() if money.sum() else 0.0
     fits = (study.purchase, study.spend)
-    edge = [
-        type(f.model).__name__ for f in fits if f.boundary or np.isnan(list(f.standard_errors.values())).any()
-    ]
+    edge = [type(f.estimate).__name__ for f in fits if f.at_edge]
     found = [
         Light(
             "Data",
