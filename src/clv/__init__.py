@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from clv.errors import FitError as FitError
     from clv.errors import OutputError as OutputError
     from clv.evaluation.backtest import evaluate_holdout as evaluate_holdout
+    from clv.evaluation.choice import compare_models as compare_models
     from clv.evaluation.compare import compare as compare
     from clv.evaluation.study import study as study
     from clv.fitting.fit import fit as fit
+    from clv.fitting.lifetimes import from_lifetimes as from_lifetimes
     from clv.forecasting.customers import forecast as forecast
     from clv.forecasting.economics import Economics as Economics
-    from clv.models.bg_nbd import BGNBD as BGNBD
-    from clv.models.gamma_gamma import GammaGamma as GammaGamma
+    from clv.models import *  # noqa: F403
+    from clv.models.histories import GapHistory as GapHistory
     from clv.models.histories import OpportunityHistory as OpportunityHistory
     from clv.models.histories import PurchaseHistory as PurchaseHistory
     from clv.models.histories import RetentionHistory as RetentionHistory
@@ -43,13 +45,12 @@ if TYPE_CHECKING:
     from clv.reporting.figures import show as show
 
 _HOMES = {
-    "BGNBD": "clv.models.bg_nbd",
     "ClvError": "clv.errors",
     "ConfigError": "clv.errors",
     "DataError": "clv.errors",
     "Economics": "clv.forecasting.economics",
     "FitError": "clv.errors",
-    "GammaGamma": "clv.models.gamma_gamma",
+    "GapHistory": "clv.models.histories",
     "OpportunityHistory": "clv.models.histories",
     "OutputError": "clv.errors",
     "PurchaseHistory": "clv.models.histories",
@@ -60,27 +61,40 @@ _HOMES = {
     "SpendHistory": "clv.models.histories",
     "Transactions": "clv.data.contract",
     "compare": "clv.evaluation.compare",
+    "compare_models": "clv.evaluation.choice",
     "evaluate_holdout": "clv.evaluation.backtest",
     "fit": "clv.fitting.fit",
     "forecast": "clv.forecasting.customers",
+    "from_lifetimes": "clv.fitting.lifetimes",
     "show": "clv.reporting.figures",
     "split": "clv.data.holdout",
     "splits": "clv.data.holdout",
     "study": "clv.evaluation.study",
 }
-__all__ = ["__version__", "datasets", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use: `import clv` alone stays light."""
     if name == "datasets":
         return importlib.import_module("clv.datasets")
-    if name not in _HOMES:
+    if name == "__all__":
+        return ["__version__", "datasets", *_HOMES, *_models()]
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif not name.startswith("_") and name in _models():
+        value = getattr(importlib.import_module("clv.models"), name)
+    else:
         raise AttributeError(f"module 'clv' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
 
+def _models() -> list[str]:
+    """Names of the models: the classes in their catalogue."""
+    return [
+        name for name, value in vars(importlib.import_module("clv.models")).items() if isinstance(value, type)
+    ]
+
+
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))

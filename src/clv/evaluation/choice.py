@@ -1,0 +1,178 @@
+"""Which model: fits side by side on the same customers, and what the data say of the models' premises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.data.rfm import RFM
+from clv.data.thresholds import CORRELATION
+from clv.errors import ConfigError
+from clv.fitting.fit import fit
+from clv.fitting.result import Fit
+from clv.models.bg_nbd import BGNBD
+from clv.models.ggompertz_nbd import GGompertzNBD
+from clv.models.histories import OpportunityHistory, PurchaseHistory, RetentionHistory, SpendHistory
+from clv.models.mbg_nbd import MBGNBD
+from clv.models.nbd import NBD
+from clv.models.pareto_nbd import ParetoNBD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PURCHASE_MODELS = (NBD, BGNBD, MBGNBD, ParetoNBD, GGompertzNBD)
+_KINDS = (PurchaseHistory, SpendHistory, OpportunityHistory, RetentionHistory)
+_ALIKE = 2.0  # a difference of AIC that says nothing
+_REGULAR, _CLUMPED = 1.3, 0.8  # k beyond which timing is not taken for random
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelChoice:
+    """Models side by side: `table` in the order of AIC, the `fits` behind it, and `notes` to choose by."""
+
+    table: pd.DataFrame
+    fits: dict[str, Fit]
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        shown = self.table.to_string(formatters=_FORMATS)
+        return "\n".join([shown, "", *(f"- {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return f"{self.table.to_html(formatters=_FORMATS)}<ul>{notes}</ul>"
+
+
+_FORMATS = {
+    "log_likelihood": "{:,.2f}".format,
+    "aic": "{:,.2f}".format,
+    "bic": "{:,.2f}".format,
+    "delta_aic": "{:,.2f}".format,
+}
+
+
+def compare_models(data: Any, models: Sequence[type[Any] | Fit] = PURCHASE_MODELS) -> ModelChoice:
+    """Fit models to the same customers and set their likelihoods side by side.
+
+    Parameters
+    ----------
+    data : an RFM table, or a history
+    models : classes, or fits of the same data, such as `clv.fit(clv.BGCNBD, rfm, k=2)`
+
+    Returns
+    -------
+    ModelChoice
+        AIC = 2·parameters − 2·log-likelihood, BIC with ln(customers) for 2: lower is better. They rank by
+        what was seen. What matters is what comes: back-test before a choice.
+
+    Raises
+    ------
+    ConfigError C012
+        For models of different things, or fits of other customers.
+    """
+    fits = {_label(f): f for f in (m if isinstance(m, Fit) else fit(m, data) for m in models)}
+    _check_comparable(fits)
+    table = _table(fits)
+    notes = [_ranking(table), *(f.message for f in fits.values() if f.message.startswith("M0"))]
+    if _kind(next(iter(fits.values()))) is PurchaseHistory and isinstance(data, RFM):
+        if data.days is not None:
+            notes.append(_timing(data.regularity))
+        if "repeat_spend" in data.table.columns:
+            notes.append(_independence(data.history(SpendHistory)))
+    return ModelChoice(table, fits, tuple(notes))
+
+
+def _label(fit: Fit) -> str:
+    held = ", ".join(f"{name}={value:g}" for name, value in fit.held.items())
+    return type(fit.estimate).__name__ + (f" ({held})" if held else "")
+
+
+def _kind(fit: Fit) -> type[Any]:
+    return next(kind for kind in _KINDS if issubclass(fit.estimate.History, kind))
+
+
+def _check_comparable(fits: dict[str, Fit]) -> None:
+    if not fits:
+        raise ConfigError("C012 models must name at least one model; got none.")
+    kinds = {_kind(f).__name__ for f in fits.values()}
+    sizes = {f"{f.customers:,.6g}" for f in fits.values()}
+    units = {f"{f.unit:g} days" for f in fits.values()}
+    for name, values in (("kind of history", kinds), ("number of customers", sizes), ("unit", units)):
+        if len(values) > 1:
+            raise ConfigError(
+                f"C012 models to compare must be of one {name}; got {', '.join(sorted(values))}. "
+                "Likelihoods of different data say nothing of each other."
+            )
+
+
+def _table(fits: dict[str, Fit]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = {
+        name: {
+            "parameters": len(f.parameters),
+            "log_likelihood": f.log_likelihood,
+            "aic": f.aic,
+            "bic": f.bic,
+            "converged": f.converged,
+            "simpler": "" if f.model is f.estimate else type(f.model).__name__,
+        }
+        for name, f in fits.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").sort_values("aic", kind="stable")
+    table.insert(4, "delta_aic", table["aic"] - table["aic"].min())
+    return table.rename_axis("model")
+
+
+def _ranking(table: pd.DataFrame) -> str:
+    best = table.index[0]
+    rivals = [str(name) for name in table.index[1:][table["delta_aic"].iloc[1:] < _ALIKE]]
+    if rivals:
+        come = "come" if len(rivals) > 1 else "comes"
+        return f"{best} has the lowest AIC, but {', '.join(rivals)} {come} within {_ALIKE:g} of it: a tie."
+    if len(table) == 1:
+        return f"{best} stands alone: there is nothing to compare it with."
+    gap = table["delta_aic"].iloc[1]
+    return f"{best} explains best what was seen, by {gap:,.1f} of AIC; back-test before a choice."
+
+
+def _timing(found: Any) -> str:
+    """Say what the shape k of gaps means for the choice. [WM90] in `data.timing`."""
+    if found.customers < 30:
+        return f"Timing: only {found.customers} customers have three purchase days or more, too few to judge."
+    head = f"Timing: k = {found.k:.2f} by the last two gaps of {found.customers:,} customers (1 is random)."
+    if found.k > _REGULAR:
+        return (
+            f"{head} Purchases are more regular than most models assume: try BGCNBD and MBGCNBD with "
+            f"k={max(2, round(found.k))}, and keep them only if they win on a hold-out: they often win on "
+            "what was seen, and then lose."
+        )
+    if found.k < _CLUMPED:
+        return (
+            f"{head} Purchases come in bursts, which no model here has: single customers will swing more "
+            "than forecasts say."
+        )
+    return f"{head} Random timing, which all models but the CNBD take for granted, fits."
+
+
+def _independence(h: SpendHistory) -> str:
+    """Say what a correlation of spend with frequency means for the choice."""
+    if h.weight.sum() < 30:
+        return "Spend and frequency: too few repeat buyers to judge whether one depends on the other."
+    means = h.S / h.m
+    rho = float(np.corrcoef(_spread(h.m, h.weight), _spread(means, h.weight))[0, 1])
+    head = f"Spend and frequency: correlation {rho:+.2f} over {h.weight.sum():,.0f} repeat buyers."
+    if abs(rho) > CORRELATION:
+        way = "under" if rho > 0 else "over"
+        return (
+            f"{head} GammaGamma takes them for independent, and will {way}state the value of frequent buyers."
+        )
+    return f"{head} GammaGamma takes them for independent, which fits."
+
+
+def _spread(values: Any, weight: Any) -> Any:
+    return np.repeat(values, weight.astype(int))
