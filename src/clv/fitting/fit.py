@@ -13,7 +13,9 @@ from clv.fitting.optimise import Optimum, maximise
 from clv.fitting.result import Fit
 from clv.models.protocols import HistorySource, Model, parameter_names
 
-_TELLS = 0.01  # a difference of log-likelihoods too small to tell two models apart by
+# What a simpler model may lose of the log-likelihood: nothing that tells it apart where there is a maximum;
+# where there is none, because a parameter ran to its bound, what AIC counts for a parameter.
+_INSIDE, _AT_BOUND = 0.01, 1.0
 
 
 def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "mle", **held: float) -> Fit:
@@ -52,7 +54,8 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     estimate = model(**best.parameters, **held)
     boundary = tuple(name for name, at in zip(best.parameters, best.at_bound, strict=True) if at)
     likelihood = _total(estimate, history)
-    shared, simpler = _limit(estimate, history, likelihood) if best.converged else ((), estimate)
+    least = likelihood - (_AT_BOUND if boundary else _INSIDE)
+    shared, simpler = _limit(estimate, history, least) if best.converged else ((), estimate)
     values = np.array(list(best.parameters.values()))
     return Fit(
         model=simpler,
@@ -103,11 +106,11 @@ def _total(model: Model, history: Any) -> float:
     return float((model.log_likelihood(history) * history.weight).sum())
 
 
-def _limit(model: Any, history: Any, likelihood: float) -> tuple[tuple[str, ...], Any]:
-    """Follow the ridges that histories cannot tell from their ends: what customers share, and the model."""
+def _limit(model: Any, history: Any, least: float) -> tuple[tuple[str, ...], Any]:
+    """Follow ridges to where models are simpler and as likely: what customers share there, and the model."""
     for sentence, simpler in model.limits():
-        if _total(simpler, history) > likelihood - _TELLS:
-            sentences, simplest = _limit(simpler, history, likelihood)
+        if _total(simpler, history) > least:
+            sentences, simplest = _limit(simpler, history, least)
             return (sentence, *sentences), simplest
     return (), model
 

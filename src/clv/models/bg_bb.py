@@ -58,6 +58,10 @@ class BGBB(RepeatPurchases):
 
     def score(self, h: OpportunityHistory) -> Array:
         """Return the derivatives of the log-likelihood in all parameters, (4, …, histories)."""
+        return self.log_likelihood_and_score(h)[1]
+
+    def log_likelihood_and_score(self, h: OpportunityHistory) -> tuple[Array, Array]:
+        """Return both, for less than each alone."""
 
         def means(model: BGBB, x: Array, n: Array, last: Array, weight: Array) -> Array:
             a, b, c, d = model._fields()
@@ -72,7 +76,8 @@ class BGBB(RepeatPurchases):
             )
             return np.stack([(weight * v).sum(axis=0) for v in values])
 
-        return np.asarray(self._over_leaving(h, means)[1:])
+        found = self._over_leaving(h, means)
+        return found[0], found[1:]
 
     def expected_rate(self, h: OpportunityHistory) -> Array:
         """Posterior mean of p, the probability of buying at an opportunity while alive."""

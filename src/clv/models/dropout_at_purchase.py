@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -41,25 +42,38 @@ class DropoutAtPurchase(RepeatPurchases):
 
     def log_likelihood(self, h: Any) -> Array:
         """Log-likelihood of each history, (…, histories). [FHL05] eq. 6, [RPS21], summed in logs."""
+        past_tx, past_T = self._past(h)
+        return self._log_density(h, past_T, reduce(np.logaddexp, self._log_states(h, past_tx, past_T)))
+
+    def _log_density(self, h: Any, past_T: Array, states: Array) -> Array:
         r, alpha, a, b = self._fields()
         events, first = self._k * h.x, self._first
-        past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
-        chances = h.by_x(lambda x: log_rising(b, x + first) - log_rising(a + b, x + first), a, b)
-        counts = h.by_x(lambda x: log_rising(r, self._k * x), r)
-        states = np.logaddexp.reduce(self._log_states(h, past_tx, past_T), axis=0)
-        logs = counts + chances - events * np.log(alpha) - (r + events) * past_T + states
+        counts = h.by_x(
+            lambda x: log_rising(r, self._k * x) + log_rising(b, x + first) - log_rising(a + b, x + first),
+            r,
+            a,
+            b,
+        )
+        logs = counts - events * np.log(alpha) - (r + events) * past_T + states
         return np.asarray(logs + self._gaps(h))
 
     def score(self, h: Any) -> Array:
         """Return the derivatives of the log-likelihood in (r, alpha, a, b), (4, …, histories)."""
+        return self.log_likelihood_and_score(h)[1]
+
+    def log_likelihood_and_score(self, h: Any) -> tuple[Array, Array]:
+        """Return both, for less than each alone."""
         r, alpha, a, b = self._fields()
         events, n = self._k * h.x, h.x + self._first
-        past_tx, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
-        *stages, lost = self._states(h)
+        past_tx, past_T = self._past(h)
+        log_states = self._log_states(h, past_tx, past_T)
+        states = reduce(np.logaddexp, log_states)
+        *stages, lost = (np.exp(log_state - states) for log_state in log_states)
         alive, R = sum(stages), r + events
+        bent_tx, bent_T = h.by_t(lambda t: -t / (alpha + t), alpha)
         total = h.by_x(lambda x: digamma_rise(a + b, x + self._first), a, b)
         rise = h.by_x(lambda x: digamma_rise(r, self._k * x), r)
-        bent = events + R * (alive * np.expm1(-past_T) + lost * np.expm1(-past_tx))
+        bent = events + R * (alive * bent_T + lost * bent_tx)
         for j, stage in enumerate(stages[1:], 1):
             rise = rise + stage * digamma_rise(R, j)
             bent = bent + stage * j * alpha / (alpha + h.T)
@@ -69,7 +83,7 @@ class DropoutAtPurchase(RepeatPurchases):
             lost / a - total,
             h.by_x(lambda x: digamma_rise(b, x + self._first), b) - total - lost / (b + np.maximum(n, 1) - 1),
         )
-        return np.stack(np.broadcast_arrays(*parts))
+        return self._log_density(h, past_T, states), np.stack(np.broadcast_arrays(*parts))
 
     def expected_rate(self, h: Any) -> Array:
         """Posterior mean of λ: of purchases (k = 1) or of the events they are counted from."""
@@ -110,11 +124,8 @@ class DropoutAtPurchase(RepeatPurchases):
         """The part of the log-likelihood that depends on single gaps and on k only."""
         return 0.0
 
-    def _log_states(self, h: Any, past_tx: Array, past_T: Array) -> Array:
-        """Log odds of being alive in each stage, and of having left, against alive in the first.
-
-        `past` is log(1 + time/alpha): differences of log(alpha + time) are lost when alpha is large.
-        """
+    def _log_states(self, h: Any, past_tx: Array, past_T: Array) -> list[Array]:
+        """Log odds of being alive in each stage, and of having left, against alive in the first."""
         R, a, b, first = self.r + self._k * h.x, self.a, self.b, self._first
         with np.errstate(divide="ignore"):
             leave = h.by_x(
@@ -126,11 +137,15 @@ class DropoutAtPurchase(RepeatPurchases):
         stages = [
             np.zeros(1) if j == 0 else log_rising(R, j) - gammaln(j + 1.0) + j * since for j in range(self._k)
         ]
-        return np.stack(np.broadcast_arrays(*stages, leave + R * (past_T - past_tx)))
+        return [*stages, leave + R * (past_T - past_tx)]
+
+    def _past(self, h: Any) -> tuple[Array, Array]:
+        """Log of 1 + time/alpha at t_x and T; of log(alpha + time) a large alpha leaves nothing."""
+        past_tx, past_T = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
+        return past_tx, past_T
 
     def _states(self, h: Any) -> Array:
-        past = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
-        log_states = self._log_states(h, *past)
+        log_states = np.stack(np.broadcast_arrays(*self._log_states(h, *self._past(h))))
         return np.asarray(np.exp(log_states - np.logaddexp.reduce(log_states, axis=0)))
 
     def _posterior(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter, Parameter]:

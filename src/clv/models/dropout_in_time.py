@@ -49,18 +49,24 @@ class DropoutInTime(RepeatPurchases):
 
     def log_likelihood(self, h: Any) -> Array:
         """Log-likelihood of each history, (…, histories)."""
-        _, past_T = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
+        return self._log_density(h, np.logaddexp(self._log_alive(h), self._left(h)[0]))
+
+    def _log_density(self, h: Any, either: Array) -> Array:
         counts = h.by_x(lambda x: log_rising(self.r, x), self.r)
-        here = -(self.r + h.x) * past_T - self.s * self._clock(h.T)[0]
-        return np.asarray(counts - h.x * np.log(self.alpha) + np.logaddexp(here, self._left(h)[0]))
+        return np.asarray(counts - h.x * np.log(self.alpha) + either)
 
     def score(self, h: Any) -> Array:
         """Return the derivatives of the log-likelihood in all parameters, (parameters, …, histories)."""
+        return self.log_likelihood_and_score(h)[1]
+
+    def log_likelihood_and_score(self, h: Any) -> tuple[Array, Array]:
+        """Return both, for less than each alone."""
         R, alpha, s = self.r + h.x, self.alpha, self.s
-        _, past_T = h.by_t(lambda t: np.log1p(t / alpha), alpha)
-        G, _ = self._clock(h.T)
+        past_T, G = np.log1p(h.T / alpha), self._clock(h.T)[0]
         log_left, past, bent, _, G_left, *slopes = self._left(h, means=True)
-        alive, left = self._alive_left(h, log_left)
+        log_alive = self._log_alive(h)
+        either = np.logaddexp(log_alive, log_left)
+        alive, left = np.exp(log_alive - either), np.exp(log_left - either)
         rise = h.by_x(lambda x: digamma_rise(self.r, x), self.r)
         parts = {
             "r": rise - alive * past_T - left * past,
@@ -70,7 +76,8 @@ class DropoutInTime(RepeatPurchases):
         at_T = self._clock_slopes(h.T, G)
         for name, dG, dslope in zip(at_T, slopes[::2], slopes[1::2], strict=True):
             parts[name] = left * dslope - s * (alive * at_T[name][0] + left * dG)
-        return np.stack(np.broadcast_arrays(*(parts[name] for name in parameter_names(type(self)))))
+        score = np.stack(np.broadcast_arrays(*(parts[name] for name in parameter_names(type(self)))))
+        return self._log_density(h, either), score
 
     def expected_rate(self, h: Any) -> Array:
         """Posterior mean of λ."""
@@ -104,11 +111,13 @@ class DropoutInTime(RepeatPurchases):
     def _states(self, h: Any) -> Array:
         return self._alive_left(h, self._left(h)[0])
 
+    def _log_alive(self, h: Any) -> Array:
+        return np.asarray(-(self.r + h.x) * np.log1p(h.T / self.alpha) - self.s * self._clock(h.T)[0])
+
     def _alive_left(self, h: Any, log_left: Array) -> Array:
-        _, past_T = h.by_t(lambda t: np.log1p(t / self.alpha), self.alpha)
-        here = -(self.r + h.x) * past_T - self.s * self._clock(h.T)[0]
-        total = np.logaddexp(here, log_left)
-        return np.stack([np.exp(here - total), np.exp(log_left - total)])
+        log_alive = self._log_alive(h)
+        either = np.logaddexp(log_alive, log_left)
+        return np.stack([np.exp(log_alive - either), np.exp(log_left - either)])
 
     def _left(self, h: Any, *, means: bool = False) -> Array:
         """Log of ∫ (1 + y/alpha)^(−r−x) dS(y) over ages of leaving y in (t_x, T], (1, …, histories).
@@ -120,11 +129,12 @@ class DropoutInTime(RepeatPurchases):
         scale = np.minimum(self.alpha, bend) + h.t_x
         R = self.r + h.x
         with np.errstate(divide="ignore", invalid="ignore"):
-            G, log_slope = self._clock(h.t_x)
+            (G, log_slope), G_T = self._clock(h.t_x), self._clock(h.T)[0]
             growth = np.maximum(np.log(np.maximum(decay, 1e-300)) - log_slope, 0.0)
             fall = scale * (R / (self.alpha + h.t_x) + self.s * np.exp(log_slope)) - 1
             reach = scale * np.expm1(np.minimum((NEGLIGIBLE + growth) / np.maximum(fall, 1e-9), 700.0))
             start = np.log1p(h.t_x / self.alpha)
+            drop = R * (np.log1p(h.T / self.alpha) - start) + self.s * (G_T - G)
             found = over_time(
                 lambda *columns: self._leaving(*columns, means=means),
                 h.t_x,
@@ -136,6 +146,7 @@ class DropoutInTime(RepeatPurchases):
                 G,
                 log_slope,
                 *self._fields(),
+                drop=drop,
             )
             log_mass = np.log(found[:1]) + np.log(self.s) + log_slope - R * start - self.s * G
             return np.concatenate([log_mass, np.nan_to_num(found[1:] / found[:1])])

@@ -57,6 +57,10 @@ class GammaGamma:
         )
         return np.stack(np.broadcast_arrays(*parts))
 
+    def log_likelihood_and_score(self, h: SpendHistory) -> tuple[Array, Array]:
+        """Return both."""
+        return self.log_likelihood(h), self.score(h)
+
     def mean_spend(self) -> Array:
         """Mean value of a purchase over all customers, (…, 1); FitError M004 when q ≤ 1 in every draw."""
         mean = self.expected_spend_terms(np.zeros(1))[0]

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clv.errors import DataError
+from clv.models.gathering import Distinct, by_history, distinct, gather
 from clv.models.protocols import Array, Parameter
 from clv.units import DAYS_PER_YEAR, WEEK
 
@@ -33,6 +34,11 @@ class _Distinct:
     """Distinct rows with a weight."""
 
     weight: Array
+
+    @property
+    def _measured_in(self) -> dict[str, float]:
+        """How many of what is likely to be whole go into one, for columns that are not whole themselves."""
+        return {}
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -52,17 +58,14 @@ class _Distinct:
     def _grouped(self) -> Self:
         """Return the distinct rows with the sum of their weights, and the mean of what is no key."""
         columns = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "unit"}  # type: ignore[arg-type]
-        keys = [column for name, column in columns.items() if name not in ("weight", "log_gaps")]
-        order = np.lexsort(keys[::-1])
-        new = np.any([np.diff(key[order], prepend=np.nan) != 0 for key in keys], axis=0)
-        if new.all():
+        weight, gaps = columns.pop("weight"), columns.pop("log_gaps", None)
+        sizes = [self._measured_in.get(name, 1.0) for name in columns]
+        values, inverse = distinct(*columns.values(), sizes=sizes)
+        if len(values[0]) == len(weight):
             return self
-        starts = np.flatnonzero(new)
-        weight = np.add.reduceat(self.weight[order], starts)
-        found = {name: column[order][starts] for name, column in columns.items()} | {"weight": weight}
-        if "log_gaps" in columns:
-            sums = np.add.reduceat((columns["log_gaps"] * self.weight)[order], starts)
-            found["log_gaps"] = sums / np.maximum(weight, 1e-300)
+        found = dict(zip(columns, values, strict=True)) | {"weight": np.bincount(inverse, weight)}
+        if gaps is not None:
+            found["log_gaps"] = np.bincount(inverse, gaps * weight) / np.maximum(found["weight"], 1e-300)
         return dataclasses.replace(self, **found)  # type: ignore[type-var]
 
 
@@ -139,34 +142,37 @@ class PurchaseHistory(_Distinct):
         """Return the same histories in a time unit that is `size` times as long."""
         return dataclasses.replace(self, t_x=self.t_x / size, T=self.T / size, unit=self.unit * size)
 
+    @property
+    def _measured_in(self) -> dict[str, float]:
+        return {"t_x": self.unit, "T": self.unit}  # days
+
     def by_x(self, f: Callable[[Array], Array], *parameters: Parameter) -> Array:
         """Evaluate f on the distinct x and gather; directly when a parameter varies by history."""
-        return _gather(f, self._distinct_x, (self.x,), parameters)
+        return gather(f, self._distinct_x, (self.x,), parameters)
 
     def by_t(self, f: Callable[[Array], Array], *parameters: Parameter) -> tuple[Array, Array]:
         """Evaluate f on the distinct times; returns f(t_x), f(T)."""
-        if _by_history(parameters):
+        if by_history(parameters):
             return f(self.t_x), f(self.T)
-        values, inverse = self._distinct_t
+        (values,), inverse = self._distinct_t
         found = f(values)
-        return found[..., inverse[: len(self)]], found[..., inverse[len(self) :]]
+        return found.take(inverse[: len(self)], axis=-1), found.take(inverse[len(self) :], axis=-1)
 
     def by_state(self, f: Callable[[Array, Array], Array], *parameters: Parameter) -> Array:
         """Evaluate f on the distinct pairs (x, T), which the future of those alive depends on, and gather."""
-        return _gather(f, self._distinct_state, (self.x, self.T), parameters)
+        return gather(f, self._distinct_state, (self.x, self.T), parameters)
 
     @cached_property
-    def _distinct_x(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
-        values, inverse = np.unique(self.x, return_inverse=True)
-        return (values,), inverse
+    def _distinct_x(self) -> Distinct:
+        return distinct(self.x)
 
     @cached_property
-    def _distinct_t(self) -> tuple[Array, NDArray[np.intp]]:
-        return np.unique(np.concatenate([self.t_x, self.T]), return_inverse=True)
+    def _distinct_t(self) -> Distinct:
+        return distinct(np.concatenate([self.t_x, self.T]), sizes=(self.unit,))
 
     @cached_property
-    def _distinct_state(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
-        return _distinct_pairs(self.x, self.T)
+    def _distinct_state(self) -> Distinct:
+        return distinct(self.x, self.T, sizes=(1.0, self.unit))
 
     @classmethod
     def newcomer(cls) -> Self:
@@ -242,12 +248,11 @@ class SpendHistory(_Distinct):
 
     def by_m(self, f: Callable[[Array], Array], *parameters: Parameter) -> Array:
         """Evaluate f on the distinct m and gather; directly when a parameter varies by history."""
-        return _gather(f, self._distinct_m, (self.m,), parameters)
+        return gather(f, self._distinct_m, (self.m,), parameters)
 
     @cached_property
-    def _distinct_m(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
-        values, inverse = np.unique(self.m, return_inverse=True)
-        return (values,), inverse
+    def _distinct_m(self) -> Distinct:
+        return distinct(self.m)
 
 
 @dataclass(frozen=True)
@@ -293,11 +298,11 @@ class OpportunityHistory(_Counted):
 
     def by_state(self, f: Callable[[Array, Array], Array], *parameters: Parameter) -> Array:
         """Evaluate f on the distinct pairs (x, n), which the future of those alive depends on, and gather."""
-        return _gather(f, self._distinct_state, (self.x, self.n), parameters)
+        return gather(f, self._distinct_state, (self.x, self.n), parameters)
 
     @cached_property
-    def _distinct_state(self) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
-        return _distinct_pairs(self.x, self.n)
+    def _distinct_state(self) -> Distinct:
+        return distinct(self.x, self.n)
 
     @classmethod
     def newcomer(cls) -> Self:
@@ -337,31 +342,6 @@ class RetentionHistory(_Counted):
             "the number of renewals faced": float((self.weight * self.age).sum()),
             "the number of contracts lost": float((self.weight * self.churned).sum()),
         }
-
-
-def _by_history(parameters: Sequence[Parameter]) -> bool:
-    return any(np.ndim(p) > 0 and np.shape(p)[-1] != 1 for p in parameters)
-
-
-def _gather(
-    f: Callable[..., Array],
-    distinct: tuple[tuple[Array, ...], NDArray[np.intp]],
-    columns: tuple[Array, ...],
-    parameters: Sequence[Parameter],
-) -> Array:
-    if _by_history(parameters):
-        return f(*columns)
-    values, inverse = distinct
-    return f(*values)[..., inverse]
-
-
-def _distinct_pairs(x: Array, T: Array) -> tuple[tuple[Array, ...], NDArray[np.intp]]:
-    order = np.lexsort((T, x))
-    x, T = x[order], T[order]
-    new = np.concatenate([[True], (np.diff(x) != 0) | (np.diff(T) != 0)])
-    inverse = np.empty(len(x), dtype=np.intp)
-    inverse[order] = np.cumsum(new) - 1
-    return (x[new], T[new]), inverse
 
 
 def _store(history: object, *names: str) -> None:

@@ -85,6 +85,10 @@ class Model(Protocol):
         """Return the derivatives of the log-likelihood, (parameters, …, histories)."""
         ...
 
+    def log_likelihood_and_score(self, h: Any) -> tuple[Array, Array]:
+        """Return both, for less than each alone."""
+        ...
+
 
 class PurchaseModel(Model, Protocol):
     """A model of repeat purchases; times are in the history's unit."""

@@ -79,6 +79,10 @@ class Retention:
         ]
         return np.stack(np.broadcast_arrays(*parts))
 
+    def log_likelihood_and_score(self, h: RetentionHistory) -> tuple[Array, Array]:
+        """Return both."""
+        return self.log_likelihood(h), self.score(h)
+
     def expected_renewals(self, h: RetentionHistory, t: float = np.inf) -> Array:
         """Renewals expected of the next t given the history, (…, histories): the residual lifetime at t = ∞.
 
