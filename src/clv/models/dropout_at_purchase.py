@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from clv.models.nbd import NBD
 from clv.models.protocols import FAR, Array, Limits, Parameter, Positive, Scale
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
 from clv.models.simulation import purchase_histories
-from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising
+from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, log_sum
 
 
 class DropoutAtPurchase(RepeatPurchases):
@@ -43,7 +42,7 @@ class DropoutAtPurchase(RepeatPurchases):
     def log_likelihood(self, h: Any) -> Array:
         """Log-likelihood of each history, (…, histories). [FHL05] eq. 6, [RPS21], summed in logs."""
         past_tx, past_T = self._past(h)
-        return self._log_density(h, past_T, reduce(np.logaddexp, self._log_states(h, past_tx, past_T)))
+        return self._log_density(h, past_T, log_sum(self._log_states(h, past_tx, past_T))[0])
 
     def _log_density(self, h: Any, past_T: Array, states: Array) -> Array:
         r, alpha, a, b = self._fields()
@@ -66,9 +65,7 @@ class DropoutAtPurchase(RepeatPurchases):
         r, alpha, a, b = self._fields()
         events, n = self._k * h.x, h.x + self._first
         past_tx, past_T = self._past(h)
-        log_states = self._log_states(h, past_tx, past_T)
-        states = reduce(np.logaddexp, log_states)
-        *stages, lost = (np.exp(log_state - states) for log_state in log_states)
+        states, (*stages, lost) = log_sum(self._log_states(h, past_tx, past_T))
         alive, R = sum(stages), r + events
         bent_tx, bent_T = h.by_t(lambda t: -t / (alpha + t), alpha)
         total = h.by_x(lambda x: digamma_rise(a + b, x + self._first), a, b)
@@ -145,8 +142,7 @@ class DropoutAtPurchase(RepeatPurchases):
         return past_tx, past_T
 
     def _states(self, h: Any) -> Array:
-        log_states = np.stack(np.broadcast_arrays(*self._log_states(h, *self._past(h))))
-        return np.asarray(np.exp(log_states - np.logaddexp.reduce(log_states, axis=0)))
+        return np.stack(np.broadcast_arrays(*log_sum(self._log_states(h, *self._past(h)))[1]))
 
     def _posterior(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter, Parameter]:
         """(R, A, a, B): λ ~ Gamma(R, A) and p ~ Beta(a, B) of a customer alive in its first stage."""

@@ -16,7 +16,7 @@ from clv.models.nbd import NBD
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive, Scale, parameter_names
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
 from clv.models.simulation import purchase_histories
-from clv.models.special import digamma_rise, log_rising, over_time
+from clv.models.special import digamma_rise, log_rising, log_sum, over_time
 
 
 class DropoutInTime(RepeatPurchases):
@@ -49,7 +49,7 @@ class DropoutInTime(RepeatPurchases):
 
     def log_likelihood(self, h: Any) -> Array:
         """Log-likelihood of each history, (…, histories)."""
-        return self._log_density(h, np.logaddexp(self._log_alive(h), self._left(h)[0]))
+        return self._log_density(h, log_sum([self._log_alive(h), self._left(h)[0]])[0])
 
     def _log_density(self, h: Any, either: Array) -> Array:
         counts = h.by_x(lambda x: log_rising(self.r, x), self.r)
@@ -64,9 +64,7 @@ class DropoutInTime(RepeatPurchases):
         R, alpha, s = self.r + h.x, self.alpha, self.s
         past_T, G = np.log1p(h.T / alpha), self._clock(h.T)[0]
         log_left, past, bent, _, G_left, *slopes = self._left(h, means=True)
-        log_alive = self._log_alive(h)
-        either = np.logaddexp(log_alive, log_left)
-        alive, left = np.exp(log_alive - either), np.exp(log_left - either)
+        either, (alive, left) = log_sum([self._log_alive(h), log_left])
         rise = h.by_x(lambda x: digamma_rise(self.r, x), self.r)
         parts = {
             "r": rise - alive * past_T - left * past,
@@ -82,13 +80,13 @@ class DropoutInTime(RepeatPurchases):
     def expected_rate(self, h: Any) -> Array:
         """Posterior mean of λ."""
         log_left, *means = self._left(h, means=True)
-        alive, left = self._alive_left(h, log_left)
+        _, (alive, left) = log_sum([self._log_alive(h), log_left])
         return np.asarray((self.r + h.x) * (alive / (self.alpha + h.T) + left * means[2]))
 
     def expected_dropout(self, h: Any) -> Array:
         """Posterior mean of μ, the rate of leaving on the model's clock g."""
         log_left, *means = self._left(h, means=True)
-        alive, left = self._alive_left(h, log_left)
+        _, (alive, left) = log_sum([self._log_alive(h), log_left])
         at_T = self._clock_slopes(h.T, self._clock(h.T)[0])["beta"][1]
         return np.asarray(-self.s * alive * at_T - (self.s + 1) * left * means[-1])
 
@@ -109,15 +107,10 @@ class DropoutInTime(RepeatPurchases):
         yield from same_rate(self)
 
     def _states(self, h: Any) -> Array:
-        return self._alive_left(h, self._left(h)[0])
+        return np.stack(log_sum([self._log_alive(h), self._left(h)[0]])[1])
 
     def _log_alive(self, h: Any) -> Array:
         return np.asarray(-(self.r + h.x) * np.log1p(h.T / self.alpha) - self.s * self._clock(h.T)[0])
-
-    def _alive_left(self, h: Any, log_left: Array) -> Array:
-        log_alive = self._log_alive(h)
-        either = np.logaddexp(log_alive, log_left)
-        return np.stack([np.exp(log_alive - either), np.exp(log_left - either)])
 
     def _left(self, h: Any, *, means: bool = False) -> Array:
         """Log of ∫ (1 + y/alpha)^(−r−x) dS(y) over ages of leaving y in (t_x, T], (1, …, histories).

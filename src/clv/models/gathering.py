@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
@@ -39,14 +40,18 @@ def distinct(*columns: Array, sizes: Sequence[float] = ()) -> Distinct:
     Columns that are whole when multiplied by their size (times in weeks, by 7) make one number a row, and a
     table of those takes no sorting.
     """
-    keys, span = _numbered(columns, sizes)
+    keys, tops = _numbered(columns, sizes)
     if keys is not None:
-        there = np.zeros(span, dtype=bool)
+        there = np.zeros(math.prod(tops), dtype=bool)
         there[keys] = True
-        inverse = (np.cumsum(there, dtype=np.int32) - 1)[keys].astype(np.intp)
-        first = np.empty(int(there.sum()), dtype=np.intp)
-        first[inverse] = np.arange(len(inverse))
-        return tuple(column[first] for column in columns), inverse
+        rest = np.flatnonzero(there)
+        codes = np.empty(len(there), dtype=np.int32)
+        codes[rest] = np.arange(len(rest))
+        values = []
+        for top, size in reversed(list(zip_longest(tops, sizes, fillvalue=1.0))):
+            rest, whole = np.divmod(rest, top)
+            values.append(whole / size)
+        return tuple(reversed(values)), codes[keys].astype(np.intp)
     order = np.lexsort(columns[::-1])
     new = np.any([np.diff(column[order], prepend=np.nan) != 0 for column in columns], axis=0)
     inverse = np.empty(len(order), dtype=np.intp)
@@ -54,16 +59,16 @@ def distinct(*columns: Array, sizes: Sequence[float] = ()) -> Distinct:
     return tuple(column[order[new]] for column in columns), inverse
 
 
-def _numbered(columns: Sequence[Array], sizes: Sequence[float]) -> tuple[NDArray[np.int64] | None, int]:
-    """One number a row, and a bound of them, where columns are whole and the numbers small enough."""
-    keys, span = np.zeros(len(columns[0]), dtype=np.int64), 1
+def _numbered(columns: Sequence[Array], sizes: Sequence[float]) -> tuple[NDArray[np.int64] | None, list[int]]:
+    """One number a row, and a bound of each column, where columns are whole and the numbers few enough."""
+    keys, tops = np.zeros(len(columns[0]), dtype=np.int64), list[int]()
+    most = _SPARSE * len(keys) + 1e5
     for column, size in zip_longest(columns, sizes, fillvalue=1.0):
         whole = np.rint(column * size)
-        top = float(whole.max(initial=0))
-        if top >= _SPARSE * len(keys) + 1e5 or not np.array_equal(whole / size, column):
-            return None, 0
-        span *= int(top) + 1
-        if span > _SPARSE * len(keys) + 1e5:
-            return None, 0
-        keys = keys * (int(top) + 1) + whole.astype(np.int64)
-    return keys, span
+        if not whole.max(initial=0) < most or not np.array_equal(whole / size, column):
+            return None, tops
+        tops.append(int(whole.max(initial=0)) + 1)
+        if math.prod(tops) > most:
+            return None, tops
+        keys = keys * tops[-1] + whole.astype(np.int64)
+    return keys, tops
