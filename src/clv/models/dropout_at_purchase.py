@@ -11,7 +11,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy.special import betainc, gammaln, hyp2f1
+from scipy.special import betainc, hyp2f1
 
 from clv.models.histories import PurchaseHistory
 from clv.models.nbd import NBD
@@ -72,7 +72,7 @@ class DropoutAtPurchase(RepeatPurchases):
         rise = h.by_x(lambda x: digamma_rise(r, self._k * x), r)
         bent = events + R * (alive * bent_T + lost * bent_tx)
         for j, stage in enumerate(stages[1:], 1):
-            rise = rise + stage * digamma_rise(R, j)
+            rise = rise + stage * sum(1 / (R + i) for i in range(j))
             bent = bent + stage * j * alpha / (alpha + h.T)
         parts = (
             rise - alive * past_T - lost * past_tx,
@@ -131,9 +131,10 @@ class DropoutAtPurchase(RepeatPurchases):
                 b,
             )
             since = np.log((h.T - h.t_x) / (self.alpha + h.T)) if self._k > 1 else 0.0
-        stages = [
-            np.zeros(1) if j == 0 else log_rising(R, j) - gammaln(j + 1.0) + j * since for j in range(self._k)
-        ]
+        stages = [np.zeros(1)]
+        for j in range(1, self._k):
+            more = h.by_x(lambda x, j=j: np.log((self.r + self._k * x + j - 1) / j), self.r)
+            stages.append(stages[-1] + more + since)
         return [*stages, leave + R * (past_T - past_tx)]
 
     def _past(self, h: Any) -> tuple[Array, Array]:

@@ -49,10 +49,10 @@ class GGompertzNBD(DropoutInTime):
         return G, self.b * y - G + np.log(self.b / self.beta)
 
     def _clock_slopes(self, y: Array, G: Array) -> dict[str, tuple[Array, Array]]:
-        pace = np.exp(self.b * y - G) / self.beta
+        pace, young = np.exp(self.b * y - G) / self.beta, np.expm1(-self.b * y)
         return {
             "b": (y * pace, 1 / self.b + y - y * pace),
-            "beta": (np.expm1(-self.b * y) * pace / self.beta, -pace * np.exp(-self.b * y)),
+            "beta": (young * pace / self.beta, -pace * (1 + young)),
         }
 
     def _clock_bends(self) -> tuple[Parameter, Parameter]:

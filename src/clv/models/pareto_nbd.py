@@ -36,7 +36,8 @@ class ParetoNBD(DropoutInTime):
         return *gamma_start(history), 0.5, history.typical()
 
     def _clock(self, y: Array) -> tuple[Array, Array]:
-        return np.log1p(y / self.beta), -np.log(self.beta + y)
+        G = np.log1p(y / self.beta)
+        return G, -np.log(self.beta) - G
 
     def _clock_slopes(self, y: Array, G: Array) -> dict[str, tuple[Array, Array]]:
         leaving = 1 / (self.beta + y)

@@ -13,6 +13,7 @@ from clv.models.protocols import Array, Parameter
 _LARGE = 32.0  # from here four terms of Stirling's series are exact to double precision
 _OVERFLOW = 600.0  # e to more than this is kept as a log
 _NODES, _FEW = 32, 16
+_STRAIGHT = 2.0  # so many times 1/rate in which an exponential needs no nodes of its own
 _PANEL = 8.0  # what so many nodes span where features are one wide: error 2e-11 for e^(−e^v)
 _BLOCK = 131_072  # nodes at a time
 
@@ -104,16 +105,8 @@ def softplus_ratio(u: Parameter, beta: Parameter) -> Array:
     return np.where(u < _OVERFLOW, near, u - np.log(beta))
 
 
-@lru_cache(maxsize=32)
-def _panel_nodes(panels: int) -> tuple[Array, Array]:
-    nodes, weights = unit_nodes(_NODES if panels else _FEW)
-    panels = max(panels, 1)
-    starts = np.arange(panels)[:, None]
-    return ((starts + nodes) / panels).ravel()[:, None], np.tile(weights / panels, panels)[:, None]
-
-
 def over_time(
-    reduce: Callable[..., Array],
+    summed: Callable[..., Array],
     low: Parameter,
     high: Parameter,
     scale: Parameter,
@@ -127,34 +120,57 @@ def over_time(
     Gauss–Legendre nodes, even in the log of (time − low + scale) at first, in time where that passes
     1/rate, and as many as that path is long in units of `width`, the extent of the narrowest feature on it,
     and as the log of the function falls by `drop`, 40 at most.
-    `reduce(y, w, *columns)` gets the nodes and their weights, (nodes, rows), and returns (…, rows). All
-    other arguments are broadcast; the result has their shape behind what `reduce` puts in front.
+    `summed(y, w, *columns)` gets the nodes and their weights, (nodes, rows), and returns (…, rows). All
+    other arguments are broadcast; the result has their shape behind what `summed` puts in front.
     """
     shape, (low, high, scale, rate, width, drop, *rest) = _flat(low, high, scale, rate, width, drop, *columns)
-    length = np.maximum(high - low, 0.0)
-    rate = np.maximum(rate, 1e-9 / np.maximum(length, 1e-300))
-    scale = np.maximum(scale, 1e-300)
-    knee = rate * scale / (1 + rate * scale)
-    path = softplus_ratio(rate * length, knee)
+    scale, length = np.maximum(scale, 1e-300), np.maximum(high - low, 0.0)
+    rate = np.where(rate * length > _STRAIGHT, rate, 0.0)
+    path = _path(length, scale, rate)
     panels = 2 ** np.ceil(np.log2(np.maximum(path / (_PANEL * width), 1))).astype(int)
     panels[(path < 3 * width) & (drop < 18)] = 0  # half the nodes give 13 digits
     result: Array | None = None
-    for count in np.unique(panels):
-        nodes, weights = _panel_nodes(int(count))
-        rows = np.flatnonzero(panels == count)
+    kinds = 2 * panels + (rate > 0)
+    for kind in np.unique(kinds):
+        nodes, weights = _panel_nodes(int(kind // 2))
+        rows = np.flatnonzero(kinds == kind)
         size = max(1, _BLOCK // len(nodes))
         for some in np.split(rows, range(size, len(rows), size)):
-            v = path[some] * nodes
-            b, c = rate[some], knee[some]
-            y = low[some] + softplus_ratio(v, 1 / c) / b
-            slope = c / (b * (c - (c - 1) * np.exp(-v)))
-            found = reduce(y, path[some] * slope * weights, *(column[some] for column in rest))
+            y, slope = _along(path[some] * nodes, scale[some], rate[some])
+            found = summed(low[some] + y, path[some] * slope * weights, *(column[some] for column in rest))
             if result is None:
                 result = np.empty((*found.shape[:-1], len(path)))
             result[..., some] = found
     if result is None:
         return np.empty(shape)
     return result.reshape(*result.shape[:-1], *shape)
+
+
+@lru_cache(maxsize=32)
+def _panel_nodes(panels: int) -> tuple[Array, Array]:
+    """Nodes on [0, 1], a set in each of so many equal panels; half a set for 0."""
+    nodes, weights = unit_nodes(_NODES if panels else _FEW)
+    panels = max(panels, 1)
+    starts = np.arange(panels)[:, None]
+    return ((starts + nodes) / panels).ravel()[:, None], np.tile(weights / panels, panels)[:, None]
+
+
+def _path(length: Array, scale: Array, rate: Array) -> Array:
+    """Length of a stretch of time on the scale that `_along` walks evenly."""
+    bent = rate > 0
+    path = np.log1p(length / scale)
+    knee = rate[bent] * scale[bent] / (1 + rate[bent] * scale[bent])
+    path[bent] = softplus_ratio(rate[bent] * length[bent], knee)
+    return path
+
+
+def _along(v: Array, scale: Array, rate: Array) -> tuple[Array, Array]:
+    """Time at v, and its slope there; the rates are all 0 or all above."""
+    if not rate.any():
+        grown = scale * np.exp(v)
+        return grown - scale, grown
+    knee = rate * scale / (1 + rate * scale)
+    return softplus_ratio(v, 1 / knee) / rate, knee / (rate * (knee - (knee - 1) * np.exp(-v)))
 
 
 def log_sum(logs: Sequence[Array]) -> tuple[Array, list[Array]]:
