@@ -108,12 +108,12 @@ class Fit:
             error = self.standard_errors[name]
             known = np.isfinite(high) and high < _UNKNOWN * value
             doubt = (
-                f"s.e. {error:>10.4f}   90 % {low:.4f} to {high:.4f}"
+                f"s.e. {_number(error):>10}   90 % {_number(low)} to {_number(high)}"
                 if known
                 else "not determined by the data"
             )
-            lines.append(f"  {name:<6} {value:>12.4f}   {doubt}")
-        lines += [f"  {name:<6} {value:>12.4f}   given" for name, value in self.held.items()]
+            lines.append(f"  {name:<6} {_number(value):>12}   {doubt}")
+        lines += [f"  {name:<6} {value:>12g}   given" for name, value in self.held.items()]
         return "\n".join([*lines, f"  {self.message}"])
 
     def __repr__(self) -> str:
@@ -123,3 +123,8 @@ class Fit:
         from html import escape
 
         return f"<pre>{escape(self.summary())}</pre>"
+
+
+def _number(value: float) -> str:
+    """Four decimals, or four digits where those would say nothing."""
+    return f"{value:.4f}" if 0.01 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"

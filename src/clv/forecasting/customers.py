@@ -15,6 +15,7 @@ from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
 from clv.forecasting.value import new_customer_value, value_terms
+from clv.models.histories import PurchaseHistory
 from clv.units import LIFETIME, daily_discount, horizon_days, in_words, percent
 
 if TYPE_CHECKING:
@@ -214,6 +215,12 @@ def forecast(
         if not hasattr(getattr(fit, "model", None), needed):
             got = type(getattr(fit, "model", fit)).__name__
             raise ConfigError(f"C012 {role} must be a fit of a {role} model; got {got}. Are the two swapped?")
+    if not issubclass(purchase.model.History, PurchaseHistory):
+        raise ConfigError(
+            f"C012 a forecast of an RFM table needs a purchase model in continuous time; got "
+            f"{type(purchase.model).__name__}, which reads a {purchase.model.History.__name__}. Ask the model "
+            "itself: fit.model.expected_purchases(history, t)."
+        )
     if rfm.as_of is None:
         raise ConfigError(
             'C001 as_of is where a forecast starts; give it: clv.RFM(table, unit, as_of="2026-09-30").'

@@ -45,10 +45,9 @@ def value_terms(
     """
     e0, e1 = (paid_share * e for e in _finite_spend(spend, spend_days))
     discounted = purchase.discounted_purchases(h, rate, t)
-    none = purchase.purchase_pmf(h, t, 0) if np.isfinite(t) else 1 - purchase.p_alive(h)
     return ValueTerms(
         p_alive=purchase.p_alive(h),
-        p_purchase=1 - none,
+        p_purchase=purchase.p_purchase(h, t),
         expected_purchases=purchase.expected_purchases(h, t),
         e0=e0,
         e1=e1,

@@ -97,6 +97,10 @@ class PurchaseModel(Model, Protocol):
         """Probability that a customer is still active at T."""
         ...
 
+    def p_purchase(self, h: Any, t: float) -> Array:
+        """Probability of at least one purchase in (T, T + t]."""
+        ...
+
     def expected_purchases(self, h: Any, t: float) -> Array:
         """Purchases expected in (T, T + t]."""
         ...

@@ -15,7 +15,7 @@ _OVERFLOW = 600.0  # e to more than this is kept as a log
 _NODES, _FEW = 32, 16
 _STRAIGHT = 2.0  # so many times 1/rate in which an exponential needs no nodes of its own
 _PANEL = 8.0  # what so many nodes span where features are one wide: error 2e-11 for e^(−e^v)
-_BLOCK = 131_072  # nodes at a time
+_BLOCK = 24_576  # nodes at a time: what a core keeps close
 
 
 def log_rising(z: Parameter, n: Parameter) -> Array:
