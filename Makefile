@@ -29,7 +29,7 @@ format: $(VENV)/.tested  ## format the code
 
 bench: $(VENV)/.tested  ## measure against other libraries (half an hour, 3 GB of disk)
 	$(PIP) -e '.[lifetimes]'
-	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/rfm.py
 
 clean:  ## remove the environment and caches; reports stay

@@ -258,3 +258,35 @@ def test_what_cannot_be_fitted_is_said(sample_rfm: clv.RFM) -> None:
         clv.fit(clv.BGNBD, sample_rfm.to_pandas())
     with pytest.raises(clv.ConfigError, match="C012 model must be a class"):
         clv.fit("BGNBD", sample_rfm)
+
+
+CONTINUOUS = (
+    clv.NBD, clv.BGNBD, clv.MBGNBD, clv.ParetoNBD, clv.GGompertzNBD, clv.BGCNBD, clv.MBGCNBD,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS, ids=lambda kind: kind.__name__)
+def test_every_model_in_continuous_time_forecasts_the_base(kind, sample_fits, sample_rfm) -> None:
+    """Each within a third of the BG/NBD on what is to come, and a lifetime is worth more than a year."""
+    purchase, spend = (
+        clv.fit(kind, sample_rfm, **({"k": 1} if "CNBD" in kind.__name__ else {})),
+        sample_fits[1],
+    )
+    year, life = (
+        forecast(purchase, spend, sample_rfm, horizon, margin=MARGIN, discount=DISCOUNT)
+        for horizon in ("12m", "lifetime")
+    )
+    base = forecast(*sample_fits, sample_rfm, "12m", margin=MARGIN, discount=DISCOUNT).totals()
+    bound = 2.0 if kind is clv.NBD else 0.34  # nobody leaves: what the others are for
+    assert year.totals()["expected_purchases"][0] == pytest.approx(base["expected_purchases"][0], rel=bound)
+    frame = life.customers().to_pandas()
+    assert life.totals()["clv"][0] > year.totals()["clv"][0] > 0
+    assert frame["p_purchase"].between(0, 1).all()
+    assert (frame["p_purchase"] <= frame["p_alive"] + 1e-12).all()
+
+
+def test_a_model_of_periods_is_refused_with_the_way_out(sample_fits, sample_rfm) -> None:
+    orders = Transactions(clv.datasets.load_cdnow_sample(), as_of="1997-09-30", duplicates="keep")
+    discrete = clv.fit(clv.BGBB, orders.opportunities("1m"))
+    with pytest.raises(ConfigError, match=r"C012 a forecast of an RFM table needs .* got BGBB"):
+        forecast(discrete, sample_fits[1], sample_rfm, "12m", margin=MARGIN)
