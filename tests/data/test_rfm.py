@@ -232,7 +232,7 @@ def test_another_kind_of_history_is_refused(base: RFM) -> None:
         DataError, match="D047 an RFM table gives purchase, gap and spend histories; got dict"
     ):
         base.history(dict)
-    with pytest.raises(DataError, match=r"by=\('cohort',\)"):
+    with pytest.raises(DataError, match=r"by \('cohort',\)"):
         base.history(PurchaseHistory, by=("cohort",))
 
 

@@ -369,7 +369,7 @@ def test_the_score_is_the_slope_of_the_likelihood(model):
 sizes = st.floats(-3, 3).map(lambda e: 10.0**e)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from([type(model) for model in ONE_EACH]),
     values=st.tuples(sizes, sizes, sizes, sizes, sizes),
@@ -385,7 +385,7 @@ def test_formulas_are_sane_for_any_parameters(kind, values, x, T, share, t):
     assert np.isfinite(model.score(h)).all()
     assert 0 <= model.p_alive(h)[0] <= 1
     soon, late = (model.expected_purchases(h, s)[0] for s in (t, 2 * t))
-    assert 0 <= soon <= late < np.inf
+    assert 0 <= soon <= late * (1 + 1e-9) < np.inf
     assert 0 <= model.discounted_purchases(h, 0.01, t)[0] <= soon * (1 + 1e-8)
     assert 0 <= model.discounted_purchases(h, 0.01, np.inf)[0] < np.inf
     assert 0 <= model.purchase_pmf(h, t, 0)[0] <= 1 + 1e-12

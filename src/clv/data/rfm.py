@@ -129,7 +129,9 @@ class RFM:
         """
         if by or kind not in _KINDS:
             raise DataError(
-                f"D047 an RFM table gives purchase, gap and spend histories; got {kind.__name__}, by={by!r}."
+                f"D047 an RFM table gives purchase, gap and spend histories; got {kind.__name__}"
+                f"{f' by {by}' if by else ''}. "
+                f"For periods see orders.opportunities, for contracts clv.Renewals."
             )
         return _KINDS[kind](self)  # type: ignore[return-value]
 

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.data.opportunities import Opportunities
+from clv.data.renewals import Renewals
 from clv.data.rfm import RFM
 from clv.data.thresholds import CORRELATION
 from clv.errors import ConfigError
 from clv.fitting.fit import fit
 from clv.fitting.result import Fit
+from clv.models.beta_discrete_weibull import BdW
+from clv.models.bg_bb import BGBB
 from clv.models.bg_nbd import BGNBD
 from clv.models.ggompertz_nbd import GGompertzNBD
 from clv.models.histories import OpportunityHistory, PurchaseHistory, RetentionHistory, SpendHistory
 from clv.models.mbg_nbd import MBGNBD
 from clv.models.nbd import NBD
 from clv.models.pareto_nbd import ParetoNBD
+from clv.models.shifted_beta_geometric import SBG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,13 +60,14 @@ _FORMATS = {
 }
 
 
-def compare_models(data: Any, models: Sequence[type[Any] | Fit] = PURCHASE_MODELS) -> ModelChoice:
+def compare_models(data: Any, models: Sequence[type[Any] | Fit] | None = None) -> ModelChoice:
     """Fit models to the same customers and set their likelihoods side by side.
 
     Parameters
     ----------
     data : an RFM table, or a history
-    models : classes, or fits of the same data, such as `clv.fit(clv.BGCNBD, rfm, k=2)`
+    models : classes, or fits of the same data, such as `clv.fit(clv.BGCNBD, rfm, k=2)`; by default those
+        for such data that take nothing but it
 
     Returns
     -------
@@ -74,11 +80,16 @@ def compare_models(data: Any, models: Sequence[type[Any] | Fit] = PURCHASE_MODEL
     ConfigError C012
         For models of different things, or fits of other customers.
     """
-    fits = {_label(f): f for f in (m if isinstance(m, Fit) else fit(m, data) for m in models)}
-    _check_comparable(fits)
+    if isinstance(models, type | Fit):
+        raise ConfigError(f"C012 models must be a list; got {models!r}. Write [clv.BGNBD, clv.ParetoNBD].")
+    found = [
+        m if isinstance(m, Fit) else fit(m, data) for m in (_defaults(data) if models is None else models)
+    ]
+    _check_comparable(found, data)
+    fits = _labelled(found)
     table = _table(fits)
     notes = [_ranking(table), *(f.message for f in fits.values() if f.message.startswith("M0"))]
-    if _kind(next(iter(fits.values()))) is PurchaseHistory and isinstance(data, RFM):
+    if _kind(found[0]) is PurchaseHistory and isinstance(data, RFM):
         if data.days is not None:
             notes.append(_timing(data.regularity))
         if "repeat_spend" in data.table.columns:
@@ -86,22 +97,40 @@ def compare_models(data: Any, models: Sequence[type[Any] | Fit] = PURCHASE_MODEL
     return ModelChoice(table, fits, tuple(notes))
 
 
-def _label(fit: Fit) -> str:
-    held = ", ".join(f"{name}={value:g}" for name, value in fit.held.items())
-    return type(fit.estimate).__name__ + (f" ({held})" if held else "")
+def _defaults(data: Any) -> tuple[type[Any], ...]:
+    if isinstance(data, OpportunityHistory | Opportunities):
+        return (BGBB,)
+    if isinstance(data, RetentionHistory | Renewals):
+        return SBG, BdW
+    return PURCHASE_MODELS
+
+
+def _labelled(fits: Sequence[Fit]) -> dict[str, Fit]:
+    """Fits by model, with what was held and how it was fitted where that is not by maximum likelihood."""
+    named: dict[str, Fit] = {}
+    for fit_ in fits:
+        more = [f"{name}={value:g}" for name, value in fit_.held.items()]
+        more += [fit_.method] if fit_.method != "mle" else []
+        name = type(fit_.estimate).__name__ + (f" ({', '.join(more)})" if more else "")
+        while name in named:
+            name += "'"
+        named[name] = fit_
+    return named
 
 
 def _kind(fit: Fit) -> type[Any]:
     return next(kind for kind in _KINDS if issubclass(fit.estimate.History, kind))
 
 
-def _check_comparable(fits: dict[str, Fit]) -> None:
+def _check_comparable(fits: Sequence[Fit], data: Any) -> None:
     if not fits:
         raise ConfigError("C012 models must name at least one model; got none.")
-    kinds = {_kind(f).__name__ for f in fits.values()}
-    sizes = {f"{f.customers:,.6g}" for f in fits.values()}
-    units = {f"{f.unit:g} days" for f in fits.values()}
-    for name, values in (("kind of history", kinds), ("number of customers", sizes), ("unit", units)):
+    kinds = {_kind(f).__name__ for f in fits}
+    same = {"kind of history": kinds, "unit": {f"{f.unit:g} days" for f in fits}}
+    if len(kinds) == 1:
+        base = float(data.history(_kind(fits[0])).weight.sum())
+        same["number of customers"] = {f"{size:,.6g}" for size in (base, *(f.customers for f in fits))}
+    for name, values in same.items():
         if len(values) > 1:
             raise ConfigError(
                 f"C012 models to compare must be of one {name}; got {', '.join(sorted(values))}. "
@@ -119,7 +148,7 @@ def _table(fits: dict[str, Fit]) -> pd.DataFrame:
             "aic": f.aic,
             "bic": f.bic,
             "converged": f.converged,
-            "simpler": "" if f.model is f.estimate else type(f.model).__name__,
+            "at_edge": f.at_edge,
         }
         for name, f in fits.items()
     }

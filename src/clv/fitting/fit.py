@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -13,9 +14,7 @@ from clv.fitting.optimise import Optimum, maximise
 from clv.fitting.result import Fit
 from clv.models.protocols import HistorySource, Model, parameter_names
 
-# What a simpler model may lose of the log-likelihood: nothing that tells it apart where there is a maximum;
-# where there is none, because a parameter ran to its bound, what AIC counts for a parameter.
-_INSIDE, _AT_BOUND = 0.01, 1.0
+_TELLS = 0.01  # a difference of log-likelihoods too small to tell two models apart by
 
 
 def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "mle", **held: float) -> Fit:
@@ -36,7 +35,8 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     -------
     Fit
         A fit that did not converge says so in `converged` and `message`. One that ends on a ridge of the
-        likelihood names the simpler model that is as likely, and forecasts by it: `estimate` is what was
+        likelihood names the simpler model that is as likely (to .01; where a parameter that it does without
+        ran to its bound, to 1 for each of those, as AIC has it), and forecasts by it: `estimate` is what was
         asked for, `model` what forecasts use.
 
     Raises
@@ -54,8 +54,9 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     estimate = model(**best.parameters, **held)
     boundary = tuple(name for name, at in zip(best.parameters, best.at_bound, strict=True) if at)
     likelihood = _total(estimate, history)
-    least = likelihood - (_AT_BOUND if boundary else _INSIDE)
-    shared, simpler = _limit(estimate, history, least) if best.converged else ((), estimate)
+    shared, simpler = _limit(estimate, history, likelihood, set(boundary), set(held))
+    if not best.converged:
+        shared, simpler = (), estimate
     values = np.array(list(best.parameters.values()))
     return Fit(
         model=simpler,
@@ -87,30 +88,41 @@ def _check(model: object, data: object, method: str) -> None:
 
 
 def _held(model: type[Model], given: Mapping[str, float]) -> dict[str, float]:
-    """Return what is not estimated: what was given, and what never is; ConfigError C012 for unknown names."""
+    """Return what is not estimated: what was given, and what never is; ConfigError C012 otherwise."""
     fields = {f.name: f for f in dataclasses.fields(model)}  # type: ignore[arg-type]
     free = parameter_names(model)
     wrong = [
-        f"C012 {name} must be a parameter of {model.__name__} and above 0; got {name}={value!r}. It has "
-        f"{', '.join(fields)}."
+        f"C012 {name} must be a parameter of {model.__name__} and a number above 0"
+        f"{'' if name in free else ', whole'}; got {name}={value!r}. It has {', '.join(fields)}."
         for name, value in given.items()
-        if name not in fields or not value > 0 or (name not in free and value != int(value))
+        if name not in fields or not _usable(value, whole=name not in free)
     ]
+    if not wrong and set(free) <= set(given):
+        wrong = [f"C012 {model.__name__} needs a parameter to estimate; got all of them held. Leave one out."]
     if wrong:
         raise ConfigError(*wrong)
     never: dict[str, Any] = {name: f.default for name, f in fields.items() if name not in free}
-    return never | dict(given)
+    return never | {name: float(v) if name in free else int(v) for name, v in given.items()}
+
+
+def _usable(value: Any, *, whole: bool) -> bool:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < np.inf:
+        return False
+    return not whole or float(value).is_integer()
 
 
 def _total(model: Model, history: Any) -> float:
     return float((model.log_likelihood(history) * history.weight).sum())
 
 
-def _limit(model: Any, history: Any, least: float) -> tuple[tuple[str, ...], Any]:
+def _limit(
+    model: Any, history: Any, likelihood: float, at_bound: set[str], held: set[str]
+) -> tuple[tuple[str, ...], Any]:
     """Follow ridges to where models are simpler and as likely: what customers share there, and the model."""
-    for sentence, simpler in model.limits():
-        if _total(simpler, history) > least:
-            sentences, simplest = _limit(simpler, history, least)
+    for sentence, names, simpler in model.limits():
+        loses = float(len(names)) if at_bound & set(names) else _TELLS
+        if not held & set(names) and _total(simpler, history) > likelihood - loses:
+            sentences, simplest = _limit(simpler, history, likelihood, at_bound, held)
             return (sentence, *sentences), simplest
     return (), model
 
@@ -121,7 +133,7 @@ def _refuse_uninformative(model: type[Model], history: Any) -> None:
         if not value > 0:
             raise FitError(
                 f"M001 {model.__name__} cannot be fitted; {name} is {value:g}. Check the extract: does it "
-                "hold repeat purchases, and time to make them in?"
+                "hold what this model learns from, and time for it to happen in?"
             )
 
 
@@ -135,13 +147,14 @@ def _sentence(
         )
     if shared:
         return (
-            f"M003 {', and '.join(shared)}: the data cannot tell {name} from a simpler model, which "
-            f"forecasts use: {_brief(simpler)}. Single parameters of {name} mean nothing."
+            f"M003 {', and '.join(shared)}: {name} is hardly likelier than a simpler model, which forecasts "
+            f"use: {_brief(simpler)}. Single parameters of {name} mean nothing."
         )
     if boundary:
         return (
-            f"M003 the likelihood keeps rising as {', '.join(boundary)} leaves the range of the data: the "
-            "fit sits on a boundary. Forecasts hold; these parameters and their errors mean nothing alone."
+            f"M003 the likelihood keeps rising as {', '.join(boundary)} leaves the range of the data, and no "
+            "simpler model does as well: forecasts may depend on where the fit stopped. Look for extreme "
+            "customers, and test the forecast on a hold-out."
         )
     if np.isnan(best.log_covariance).any():
         return "M003 the likelihood is flat along a ridge: forecasts hold, single parameters do not."

@@ -58,8 +58,14 @@ def from_lifetimes(fitter: Any, unit: str | float | None = None) -> Fit:
         raise ConfigError(
             'C012 unit must say what times are counted in here: "day", "week", "month" or "year".'
         )
+    size = 1.0 if unit is None else days_in(unit)
+    if getattr(fitter, "data", None) is None or any(key not in fitter.params_ for key in names):
+        raise ConfigError(
+            f"C012 a {name} needs its data and {', '.join(names)}; got one saved without. Save it with "
+            "save_data=True, or fit it again."
+        )
     model = kind(*(float(fitter.params_[key]) for key in names))
-    history = _history(kind, fitter.data, 1.0 if unit is None else days_in(unit)).history(kind.History)
+    history = _history(kind, fitter.data, size).history(kind.History)
     return Fit(
         model=model,
         estimate=model,

@@ -44,8 +44,8 @@ def maximise(model: type[Model], history: Any, held: Mapping[str, float]) -> Opt
     """Maximise the weighted log-likelihood of `model` over those of its parameters that are not `held`."""
     size = history.typical()
     target = _Target(model, history.rescaled(size), _in_unit(model, held, size))
-    start = np.log(np.asarray(model.start(target.history))[target.rows])
-    theta, slope, hessian = _search(target, np.clip(start, _LOW, _HIGH))
+    start = np.log(np.asarray(model.start(target.history), dtype=float)[target.rows])
+    theta, slope, hessian = _best(target, start)
     free, values = _free(theta), np.exp(theta)
     kinds = parameter_kinds(model)
     return Optimum(
@@ -58,6 +58,22 @@ def maximise(model: type[Model], history: Any, held: Mapping[str, float]) -> Opt
         at_bound=tuple(~free),
         evaluations=target.evaluations,
     )
+
+
+def _best(target: _Target, start: Array) -> tuple[Array, Array, Array]:
+    """Search from the start, and from others where that leads to a bound or nowhere; keep the best end.
+
+    What follows the first two parameters moves together: the means stay, and customers differ more or less.
+    """
+    ends = []
+    for shift in (0.0, 2.0, -2.0):
+        theta = np.clip(start + shift * (np.arange(len(start)) > 1), _LOW, _HIGH)
+        found = _search(target, theta)
+        ends.append((target(found[0]).value, found))
+        steep = np.max(np.abs(found[1][_open(found[0], -found[1])]), initial=0.0)
+        if shift == 0 and steep < 1e-5 and _free(found[0]).all():
+            break
+    return min(ends, key=lambda end: end[0])[1]
 
 
 def _in_unit(model: type[Model], held: Mapping[str, float], size: float) -> dict[str, float]:
@@ -135,7 +151,7 @@ def _corrected(hessian: Array, taken: Array, turned: Array) -> Array:
 
 def _shortened(target: _Target, theta: Array, here: _Point, step: Array) -> tuple[Array, _Point]:
     """Take the step, or as much of it as leads downhill; nothing where none does."""
-    for share in (1.0, 0.25, 0.05):
+    for share in (1.0, 0.25, 0.05, 0.005):
         candidate = np.clip(theta + share * step, _LOW, _HIGH)
         there = target(candidate)
         flatter = np.linalg.norm(there.slope) < np.linalg.norm(here.slope)
@@ -163,7 +179,7 @@ def _newton_step(hessian: Array, slope: Array, theta: Array) -> Array:
     while moves.any():
         step = np.zeros_like(slope)
         curves, axes = np.linalg.eigh(hessian[np.ix_(moves, moves)])
-        along = axes.T @ slope[moves] / np.maximum(np.abs(curves), 1e-7 * np.abs(curves).max())
+        along = axes.T @ slope[moves] / np.maximum(np.abs(curves), max(1e-7 * np.abs(curves).max(), 1e-300))
         step[moves] = -axes @ along
         if (stays := moves & ~_open(theta, step)).any():  # the others push it over its bound
             moves &= ~stays

@@ -108,11 +108,13 @@ class Fit:
             error = self.standard_errors[name]
             known = np.isfinite(high) and high < _UNKNOWN * value
             doubt = (
-                f"s.e. {_number(error):>10}   90 % {_number(low)} to {_number(high)}"
+                ""
+                if self.model is not self.estimate or self.method == "lifetimes"
+                else f"s.e. {_number(error):>10}   90 % {_number(low)} to {_number(high)}"
                 if known
                 else "not determined by the data"
             )
-            lines.append(f"  {name:<6} {_number(value):>12}   {doubt}")
+            lines.append(f"  {name:<6} {_number(value):>12}   {doubt}".rstrip())
         lines += [f"  {name:<6} {value:>12g}   given" for name, value in self.held.items()]
         return "\n".join([*lines, f"  {self.message}"])
 

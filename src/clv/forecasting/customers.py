@@ -218,7 +218,7 @@ def forecast(
     if not issubclass(purchase.model.History, PurchaseHistory):
         raise ConfigError(
             f"C012 a forecast of an RFM table needs a purchase model in continuous time; got "
-            f"{type(purchase.model).__name__}, which reads a {purchase.model.History.__name__}. Ask the model "
+            f"{type(purchase.model).__name__}, of {purchase.model.History.__name__} rows. Ask the model "
             "itself: fit.model.expected_purchases(history, t)."
         )
     if rfm.as_of is None:

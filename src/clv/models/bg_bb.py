@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from clv.models.histories import OpportunityHistory
+from clv.models.parametric import refuse_share
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive
 from clv.models.repeat_purchases import RepeatPurchases
 from clv.models.special import digamma_rise, in_blocks, log_beta_rise, log_rising, sum_over_periods
@@ -43,22 +44,19 @@ class BGBB(RepeatPurchases):
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         if self.gamma + self.delta < FAR / 2:
             share = self.gamma / (self.gamma + self.delta)
-            yield "nobody seems to leave", BGBB(self.alpha, self.beta, 1.0, FAR)
+            yield "nobody seems to leave", ("gamma", "delta"), BGBB(self.alpha, self.beta, 1.0, FAR)
             together = BGBB(self.alpha, self.beta, FAR * share, FAR * (1 - share))
-            yield f"all customers leave with the same probability, {share:.3g} an opportunity", together
+            sentence = f"all customers leave with the same probability, {share:.3g} an opportunity"
+            yield sentence, ("gamma", "delta"), together
         if self.alpha + self.beta < FAR / 2:
             share = self.alpha / (self.alpha + self.beta)
             alike = BGBB(FAR * share, FAR * (1 - share), self.gamma, self.delta)
-            yield "all customers buy with the same probability", alike
+            yield "all customers buy with the same probability", ("alpha", "beta"), alike
 
     def log_likelihood(self, h: OpportunityHistory) -> Array:
         """Log-likelihood of each history, (…, histories). [FHS10] eq. 2, summed in logs."""
         found = self._over_leaving(h, lambda model, x, n, last, weight: np.zeros((0, *weight.shape[1:])))
         return np.asarray(found[0])
-
-    def score(self, h: OpportunityHistory) -> Array:
-        """Return the derivatives of the log-likelihood in all parameters, (4, …, histories)."""
-        return self.log_likelihood_and_score(h)[1]
 
     def log_likelihood_and_score(self, h: OpportunityHistory) -> tuple[Array, Array]:
         """Return both, for less than each alone."""
@@ -101,6 +99,7 @@ class BGBB(RepeatPurchases):
 
         Infinite where the customer will never buy again with a probability above 1 − share.
         """
+        refuse_share(share)
         open_ = self.p_purchase(h, np.inf) > share
         low, high = np.zeros(open_.shape), np.where(open_, 1.0, np.inf)
         while (short := open_ & (self._by_time(h, high) < share)).any():  # double, …

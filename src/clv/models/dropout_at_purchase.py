@@ -56,10 +56,6 @@ class DropoutAtPurchase(RepeatPurchases):
         logs = counts - events * np.log(alpha) - (r + events) * past_T + states
         return np.asarray(logs + self._gaps(h))
 
-    def score(self, h: Any) -> Array:
-        """Return the derivatives of the log-likelihood in (r, alpha, a, b), (4, …, histories)."""
-        return self.log_likelihood_and_score(h)[1]
-
     def log_likelihood_and_score(self, h: Any) -> tuple[Array, Array]:
         """Return both, for less than each alone."""
         r, alpha, a, b = self._fields()
@@ -110,11 +106,13 @@ class DropoutAtPurchase(RepeatPurchases):
         if self.a + self.b < FAR / 2:
             p = self.a / (self.a + self.b)
             if self._k == 1:
-                yield "nobody seems to leave", NBD(self.r, self.alpha)
+                yield "nobody seems to leave", ("a", "b"), NBD(self.r, self.alpha)
             else:
-                yield "nobody seems to leave", dataclasses.replace(self, a=1.0, b=FAR)  # type: ignore[type-var]
+                staying = dataclasses.replace(self, a=1.0, b=FAR)  # type: ignore[type-var]
+                yield "nobody seems to leave", ("a", "b"), staying
             together = dataclasses.replace(self, a=FAR * p, b=FAR * (1 - p))  # type: ignore[type-var]
-            yield f"all customers leave with the same probability, {p:.3g} a purchase", together
+            sentence = f"all customers leave with the same probability, {p:.3g} a purchase"
+            yield sentence, ("a", "b"), together
         yield from same_rate(self)
 
     def _gaps(self, h: Any) -> Array | float:

@@ -55,10 +55,6 @@ class DropoutInTime(RepeatPurchases):
         counts = h.by_x(lambda x: log_rising(self.r, x), self.r)
         return np.asarray(counts - h.x * np.log(self.alpha) + either)
 
-    def score(self, h: Any) -> Array:
-        """Return the derivatives of the log-likelihood in all parameters, (parameters, …, histories)."""
-        return self.log_likelihood_and_score(h)[1]
-
     def log_likelihood_and_score(self, h: Any) -> tuple[Array, Array]:
         """Return both, for less than each alone."""
         R, alpha, s = self.r + h.x, self.alpha, self.s
@@ -101,9 +97,9 @@ class DropoutInTime(RepeatPurchases):
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         if self.s < FAR:
-            yield "nobody seems to leave", NBD(self.r, self.alpha)
-            beta = FAR * self.beta / self.s
-            yield "all customers leave at the same rate", dataclasses.replace(self, s=FAR, beta=beta)  # type: ignore[type-var]
+            yield "nobody seems to leave", ("s", "beta"), NBD(self.r, self.alpha)
+            alike = dataclasses.replace(self, s=FAR, beta=FAR * self.beta / self.s)  # type: ignore[type-var]
+            yield "all customers leave at the same rate", ("s", "beta"), alike
         yield from same_rate(self)
 
     def _states(self, h: Any) -> Array:
@@ -126,12 +122,12 @@ class DropoutInTime(RepeatPurchases):
             growth = np.maximum(np.log(np.maximum(decay, 1e-300)) - log_slope, 0.0)
             fall = scale * (R / (self.alpha + h.t_x) + self.s * np.exp(log_slope)) - 1
             reach = scale * np.expm1(np.minimum((NEGLIGIBLE + growth) / np.maximum(fall, 1e-9), 700.0))
-            start = np.log1p(h.t_x / self.alpha)
+            start, end = np.log1p(h.t_x / self.alpha), h.t_x + self._exhausted(h.x, h.t_x)
             drop = R * (np.log1p(h.T / self.alpha) - start) + self.s * (G_T - G)
             found = over_time(
                 lambda *columns: self._leaving(*columns, means=means),
                 h.t_x,
-                np.where(fall > 0, np.minimum(h.T, h.t_x + reach), h.T),
+                np.minimum(np.where(fall > 0, np.minimum(h.T, h.t_x + reach), h.T), end),
                 scale,
                 decay,
                 h.x,

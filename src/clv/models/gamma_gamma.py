@@ -14,12 +14,13 @@ from scipy.special import betainc, betaincinv, betaln
 
 from clv.errors import FitError
 from clv.models.histories import SpendHistory
+from clv.models.parametric import Parametric
 from clv.models.protocols import Array, Limits, Positive, Scale
 from clv.models.special import digamma_rise
 
 
 @dataclass(frozen=True)
-class GammaGamma:
+class GammaGamma(Parametric):
     """Gamma-Gamma model of spend.
 
     A customer's purchases are worth Gamma(p, ν) each, and ν ~ Gamma(q, gamma) differs between
@@ -57,10 +58,6 @@ class GammaGamma:
         )
         return np.stack(np.broadcast_arrays(*parts))
 
-    def log_likelihood_and_score(self, h: SpendHistory) -> tuple[Array, Array]:
-        """Return both."""
-        return self.log_likelihood(h), self.score(h)
-
     def mean_spend(self) -> Array:
         """Mean value of a purchase over all customers, (…, 1); FitError M004 when q ≤ 1 in every draw."""
         mean = self.expected_spend_terms(np.zeros(1))[0]
@@ -87,11 +84,11 @@ class GammaGamma:
     def expected_spend(self, m: Array, S: Array) -> Array:
         """Value expected of a purchase given m spend days of total value S. [FH13] eq. 5."""
         e0, e1 = self.expected_spend_terms(m)
-        return e0 + e1 * S
+        return e0 + e1 * np.asarray(S)
 
     def expected_spend_terms(self, x: Array) -> tuple[Array, Array]:
         """Return (e0, e1) of e0 + e1·S; e0 is infinite where p·x + q ≤ 1, which has no finite mean."""
-        excess = self.p * x + np.asarray(self.q) - 1
+        excess = self.p * np.asarray(x) + np.asarray(self.q) - 1
         e1 = np.where(excess > 0, self.p / np.where(excess > 0, excess, 1.0), np.inf)
         return np.asarray(e1 * self.gamma), np.asarray(e1)
 

@@ -41,7 +41,7 @@ class GGompertzNBD(DropoutInTime):
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         steady = ParetoNBD(self.r, self.alpha, self.s, self.beta / self.b)
-        yield "the risk of leaving does not change with age", steady
+        yield "the risk of leaving does not change with age", ("b", "beta"), steady
         yield from super().limits()
 
     def _clock(self, y: Array) -> tuple[Array, Array]:

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from clv.errors import DataError
 from clv.models.gathering import Distinct, by_history, distinct, gather
 from clv.models.protocols import Array, Parameter
-from clv.units import DAYS_PER_YEAR, WEEK
+from clv.units import DAYS_PER_YEAR, WEEK, days_in
 
 
 class _Distinct:
@@ -103,6 +103,7 @@ class PurchaseHistory(_Distinct):
 
     def __post_init__(self) -> None:
         _store(self, "x", "t_x", "T", "weight")
+        object.__setattr__(self, "unit", days_in(self.unit))
         x, t_x, T = self.x, self.t_x, self.T
         _refuse(
             self,
@@ -125,7 +126,8 @@ class PurchaseHistory(_Distinct):
     @property
     def measured(self) -> str:
         """The unit in words."""
-        return "time in weeks" if self.unit == WEEK else f"time in units of {self.unit:g} days"
+        known = {1.0: "days", WEEK: "weeks", DAYS_PER_YEAR / 12: "months", DAYS_PER_YEAR: "years"}
+        return f"time in {known.get(self.unit) or f'units of {self.unit:g} days'}"
 
     def typical(self) -> float:
         """Mean age, in time units."""
@@ -270,6 +272,7 @@ class OpportunityHistory(_Counted):
 
     def __post_init__(self) -> None:
         _store(self, "x", "t_x", "n", "weight")
+        object.__setattr__(self, "unit", days_in(self.unit))
         x, t_x, n = self.x, self.t_x, self.n
         _refuse(
             self,
@@ -324,6 +327,7 @@ class RetentionHistory(_Counted):
 
     def __post_init__(self) -> None:
         _store(self, "age", "churned", "weight")
+        object.__setattr__(self, "unit", days_in(self.unit))
         _refuse(
             self,
             (~_counts(self.age), "D046 age must be a whole number of renewals, 0 or more"),
@@ -351,12 +355,14 @@ def _store(history: object, *names: str) -> None:
         arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(c, dtype=float)) for c in columns))
     except ValueError as error:
         raise DataError(f"D046 the columns of a history must be numbers of one length; {error}.") from None
+    if arrays[0].ndim > 1:
+        raise DataError(f"D046 the columns of a history must have one axis; got {arrays[0].ndim}.")
     for name, array in zip(names, arrays, strict=True):
         object.__setattr__(history, name, np.ascontiguousarray(array))
 
 
 def _refuse(history: _Distinct, *rules: tuple[NDArray[np.bool_], str]) -> None:
-    weights = (~(history.weight >= 0), "D046 weights must be 0 or more")
+    weights = (~(np.isfinite(history.weight) & (history.weight >= 0)), "D046 weights must be 0 or more")
     messages = [
         f"{rule}; first at row {int(np.argmax(broken))} ({int(broken.sum())} rows)."
         for broken, rule in (*rules, weights)

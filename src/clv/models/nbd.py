@@ -46,10 +46,6 @@ class NBD(RepeatPurchases):
         bent = -(h.x + (self.r + h.x) * np.expm1(-past_T)) / self.alpha
         return np.stack(np.broadcast_arrays(rise - past_T, bent))
 
-    def log_likelihood_and_score(self, h: PurchaseHistory) -> tuple[Array, Array]:
-        """Return both."""
-        return self.log_likelihood(h), self.score(h)
-
     def expected_rate(self, h: PurchaseHistory) -> Array:
         """Posterior mean of λ."""
         return np.asarray((self.r + h.x) / (self.alpha + h.T))

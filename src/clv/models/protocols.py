@@ -20,7 +20,8 @@ FAR = 1e12  # a parameter so large that nothing differs from its limit any more
 
 type Array = NDArray[np.float64]
 type Parameter = float | Array
-type Limits = Iterator[tuple[str, Any]]  # what customers have in common, and the simpler model that says so
+# What customers have in common, the parameters that it leaves without a meaning, and the simpler model.
+type Limits = Iterator[tuple[str, tuple[str, ...], Any]]
 
 Positive = Annotated[Parameter, "positive"]
 """A positive number without a unit."""

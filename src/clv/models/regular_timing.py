@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import betainc, gammaln
+from scipy.special import betainc, gammaln, hyp2f1
 
 from clv.models.dropout_at_purchase import DropoutAtPurchase
 from clv.models.histories import GapHistory
 from clv.models.protocols import Array, Count, Limits, Parameter
 from clv.models.repeat_purchases import log_count, share
-from clv.models.special import beta_mean, in_blocks, log_rising
+from clv.models.special import beta_mean, in_blocks, log_rising, unit_nodes
 
 _TERMS = 200  # purchases above which quadrature is cheaper than the sum over them
 _RARE = 0.02  # chance to stay below which ten terms of the sum are exact
@@ -36,7 +36,7 @@ class RegularDropoutAtPurchase(DropoutAtPurchase):
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         if self.k == 1:
-            yield "k = 1 is random timing", self._random(*self._fields())
+            yield "k = 1 is random timing", (), self._random(*self._fields())
         else:
             yield from super().limits()
 
@@ -59,6 +59,14 @@ class RegularDropoutAtPurchase(DropoutAtPurchase):
             return super()._purchases(x, T, stage, t)
         return _mean_over_events(self.k, stage, R + stage, A, a, B, t, density=False)
 
+    def _discounted(self, x: Array, T: Array, stage: int, rate: float, t: Parameter) -> Array:
+        if rate and np.ndim(t) == 0 and np.isinf(t):
+            R, A, a, B = self._posterior(x, T)
+            return in_blocks(
+                lambda *columns: _lifetime(self.k, stage, rate, *columns), 256, R + stage, A, a, B
+            )
+        return super()._discounted(x, T, stage, rate, t)
+
     def _pmf(self, x: Array, T: Array, stage: int, t: Parameter, n: int) -> Array:
         R, A, a, B = self._posterior(x, T)
         R, k = R + stage, self.k
@@ -69,6 +77,38 @@ class RegularDropoutAtPurchase(DropoutAtPurchase):
         if n == 0:
             return np.asarray(found)
         return np.asarray(found + stay * a / (B + n - 1) * betainc(first, R, share(t, A)))
+
+
+def _lifetime(k: int, stage: int, rate: float, R: Array, A: Array, a: Array, B: Array) -> Array:
+    """Discounted purchases of a lifetime, of a customer alive with λ ~ Gamma(R, A) and p ~ Beta(a, B).
+
+    Each event comes with the transform u = λ/(λ + rate), and each purchase but the first with a chance to
+    stay: u^(k − stage)·E[1/(1 − (1 − p)·u^k)], a 2F1 that is benign; quadrature over log λ.
+    """
+    nodes, weights = (v[:, None] for v in unit_nodes(128))
+    low = -9 / np.sqrt(R) - 40 / (R + k - stage)
+    high = np.log((R + 9 * np.sqrt(R) + 40) / R)
+    v = low + (high - low) * nodes  # log of λ against its mean
+    # Log of R^R·e^(−R)/Γ(R): of a large R its terms would leave no digit.
+    far = np.maximum(R, 30.0)
+    size = np.where(
+        R < 30,
+        R * np.log(R) - R - gammaln(R),
+        np.log(far / (2 * np.pi)) / 2 - (1 - 1 / (30 * far**2)) / (12 * far),
+    )
+    density = np.exp(size + R * (v - np.expm1(v))) * weights * (high - low)
+    odds = rate * A / R * np.exp(-v)  # of u: 1/u − 1
+    power = -k * np.log1p(odds)
+    columns = np.broadcast_arrays(a, B, np.expm1(-power))  # the last is the bend in p: (1 − u^k)/u^k
+    with np.errstate(all="ignore"):
+        mean = np.asarray(hyp2f1(1, B, a + B, np.exp(power)))
+    hard = ~np.isfinite(mean) | (np.maximum(a, B) > 1e3)
+    mean[hard] = in_blocks(
+        lambda a, B, bend: beta_mean(lambda p: (1 + bend) / (p + bend), a, B, bend),
+        1024,
+        *(column[hard] for column in columns),
+    )
+    return np.asarray((density * (1 + odds) ** (stage - k) * mean).sum(axis=0))
 
 
 def _mean_over_events(

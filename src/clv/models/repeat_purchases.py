@@ -7,23 +7,25 @@ next purchase (most models know one stage only). All that it will do depends on 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import elementwise
 from scipy.special import gammaln
 
+from clv.errors import ConfigError
 from clv.models.histories import PurchaseHistory
-from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, parameter_names
+from clv.models.parametric import Parametric, refuse_below, refuse_share
+from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter
 from clv.models.special import log_rising, over_time
 
 
-class RepeatPurchases:
+class RepeatPurchases(Parametric):
     """Formulas shared by purchase models; times are in the unit of the history.
 
-    A model gives `_states`, `_rate` and `_pmf`, and `_purchases` where it has a closed form. They see x and T
-    as columns, parameters that broadcast against them, and times that do.
+    A model gives `_states`, `_pmf`, and `_rate` with `_bends`; `_purchases` where it has a closed form. They
+    see x and T as columns, parameters that broadcast against them, and times that do.
     """
 
     History: ClassVar[type[Any]] = PurchaseHistory
@@ -54,6 +56,7 @@ class RepeatPurchases:
 
     def expected_purchases(self, h: Any, t: float) -> Array:
         """Purchases expected in (T, T + t] given the history, (…, histories); t may be infinite."""
+        refuse_below(0, t=t)
         return self._expect(h, lambda x, T, stage: self._purchases(x, T, stage, t))
 
     def expected_purchases_new(self, t: float) -> Array:
@@ -65,17 +68,22 @@ class RepeatPurchases:
 
         t may be infinite: the discounted expected residual transactions (DERT).
         """
+        refuse_below(0, rate=rate, t=t)
         if rate == 0:
             return self.expected_purchases(h, t)
         return self._expect(h, lambda x, T, stage: self._discounted(x, T, stage, rate, t))
 
     def purchase_pmf(self, h: Any, t: float, n: int) -> Array:
         """P(X(T, T + t] = n) given the history, (…, histories)."""
+        refuse_below(0, t=t, n=n)
+        if n != int(n):
+            raise ConfigError(f"C012 n must be a whole number of purchases; got {n!r}.")
         found = self._expect(h, lambda x, T, stage: self._pmf(x, T, stage, t, n))
         return found if n else found + self._states(h)[-1]
 
     def p_purchase(self, h: Any, t: float) -> Array:
         """Probability of at least one purchase in (T, T + t] given the history, (…, histories)."""
+        refuse_below(0, t=t)
         return self._expect(h, lambda x, T, stage: 1 - self._pmf(x, T, stage, t, 0))
 
     def next_purchase(self, h: Any, share: float = 0.5) -> Array:
@@ -83,6 +91,7 @@ class RepeatPurchases:
 
         Infinite where the customer will never buy again with a probability above 1 − share.
         """
+        refuse_share(share)
         stages = self._states(h)[:-1]
         shape = np.broadcast_shapes(stages.shape[1:], *(np.shape(v) for v in self._fields()))
         columns = [np.broadcast_to(v, shape).ravel() for v in (*stages, h.x, h.T, *self._fields())]
@@ -99,7 +108,8 @@ class RepeatPurchases:
         if rows.any():
             start = np.log(np.broadcast_to(self._bends(h.x, h.T)[0], shape).ravel()[rows])
             bracket = elementwise.bracket_root(excess, start - 1, start + 1, xmax=690.0, args=some).bracket
-            found[rows] = np.exp(elementwise.find_root(excess, bracket, args=some).x)
+            log_t = elementwise.find_root(excess, bracket, args=some).x
+            found[rows] = np.exp(np.where(np.isnan(log_t), np.inf, log_t))
         return found.reshape(shape)
 
     def _expect(self, h: Any, f: Callable[[Array, Array, int], Array]) -> Array:
@@ -126,16 +136,6 @@ class RepeatPurchases:
         """Time after T from which on nothing is expected any more."""
         return np.inf
 
-    def _fields(self) -> tuple[Parameter, ...]:
-        return tuple(getattr(self, name) for name in parameter_names(type(self)))
-
-    def _with(self, parameters: Sequence[Parameter]) -> Self:
-        """Return the same model with other parameters, in order."""
-        return dataclasses.replace(
-            self,  # type: ignore[type-var]
-            **dict(zip(parameter_names(type(self)), parameters, strict=True)),
-        )
-
 
 def gamma_start(history: PurchaseHistory) -> tuple[float, float]:
     """Starting values of (r, alpha): the negative binomial's moments."""
@@ -149,7 +149,8 @@ def same_rate(model: Any) -> Limits:
     """Give the limit r, alpha → ∞ of a model, unless it is there."""
     if model.r < FAR:
         rate = model.r / model.alpha
-        yield "all customers buy at the same rate", dataclasses.replace(model, r=FAR, alpha=FAR / rate)
+        alike = dataclasses.replace(model, r=FAR, alpha=FAR / rate)
+        yield "all customers buy at the same rate", ("r", "alpha"), alike
 
 
 def share(t: Parameter, A: Parameter) -> Array:

@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from clv.models.histories import RetentionHistory
+from clv.models.parametric import Parametric, refuse_below
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, parameter_names
 from clv.models.special import digamma_rise, log_beta_rise, sum_over_periods
 
 
-class Retention:
+class Retention(Parametric):
     """Formulas shared by models of contracts that run on or are lost at each renewal; time counts renewals.
 
     The chance to be there after k renewals is (1 − θ)^c(k) with θ ~ Beta(a, b), that is B(a, b + c)/B(a, b)
@@ -47,14 +47,20 @@ class Retention:
         if a + b < FAR / 2:
             share = a / (a + b)
             sentence = f"all customers leave with the same probability, {share:.3g} a renewal"
-            yield sentence, self._with((FAR * share, FAR * (1 - share), *rest))
+            yield (
+                sentence,
+                parameter_names(type(self))[:2],
+                self._with((FAR * share, FAR * (1 - share), *rest)),
+            )
 
     def survival(self, k: Array) -> Array:
         """Share of new customers who are still there after k renewals, (…, k)."""
+        refuse_below(0, k=k)
         return np.exp(self._log_survival(0.0, np.asarray(k, dtype=float)))
 
     def retention_rate(self, k: Array) -> Array:
         """Share of those who face renewal number k (from 1) that stay, (…, k)."""
+        refuse_below(1, k=k)
         k = np.asarray(k, dtype=float)
         return np.exp(self._log_survival(k - 1, k))
 
@@ -79,10 +85,6 @@ class Retention:
         ]
         return np.stack(np.broadcast_arrays(*parts))
 
-    def log_likelihood_and_score(self, h: RetentionHistory) -> tuple[Array, Array]:
-        """Return both."""
-        return self.log_likelihood(h), self.score(h)
-
     def expected_renewals(self, h: RetentionHistory, t: float = np.inf) -> Array:
         """Renewals expected of the next t given the history, (…, histories): the residual lifetime at t = ∞.
 
@@ -95,6 +97,7 @@ class Retention:
 
         At t = ∞, times e^rate, [FH10]'s DERL of a contract about to be renewed.
         """
+        refuse_below(0, rate=rate, t=t)
         faced = h.age - h.churned
         power, (a, *_) = self._power(), self._fields()
         tail = np.asarray(power * a) - 1  # without a discount, terms fade like k^−(1 + tail)
@@ -112,7 +115,8 @@ class Retention:
         return np.asarray(np.where(h.churned == 1, 0.0, total))
 
     def p_stay(self, h: RetentionHistory, t: float) -> Array:
-        """Probability to be there after t more renewals given the history, (…, histories)."""
+        """Probability to be there after t more renewals given the history, (…, histories); t is finite."""
+        refuse_below(0, t=t)
         return np.asarray(np.where(h.churned == 1, 0.0, np.exp(self._log_survival(h.age, h.age + t))))
 
     def expected_dropout(self, h: RetentionHistory) -> Array:
@@ -149,9 +153,3 @@ class Retention:
         for slope_from, slope_to in zip(self._clock_slopes(since), self._clock_slopes(k), strict=True):
             found.append(slope_from * digamma_rise(b + from_, a) - slope_to * digamma_rise(b + to, a))
         return found
-
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in parameter_names(type(self)))
-
-    def _with(self, parameters: Sequence[Parameter]) -> Any:
-        return type(self)(*parameters)

@@ -24,8 +24,8 @@ def purchase_histories[H: PurchaseHistory](
     Gaps are Erlang(shape) at `rate`; a customer leaves at age `until`, and after each repeat purchase with
     probability `leave`. Purchases in one `grain` of time count once, at its end.
     """
-    T = np.asarray(T, dtype=float)
-    size = T.shape
+    T = np.atleast_1d(np.asarray(T, dtype=float))
+    size, rate = T.shape, np.atleast_1d(rate)
     clock, t_x, x, log_gaps = (np.zeros(size) for _ in range(4))
     active = np.ones(size, dtype=bool)
     while active.any():

@@ -92,7 +92,8 @@ def beta_mean(kernel: Callable[[Array], Array], a: Parameter, b: Parameter, bend
     # Logs of p and 1 − p against the centre: of large a and b each alone would leave no digit.
     more, less = softplus_ratio(away, 1 + b / a), softplus_ratio(-away, 1 + a / b)
     density = np.exp(-a * less - b * more) * weights.reshape(shape)
-    middle = (density * kernel(np.exp(log_p))).sum(axis=0) / density.sum(axis=0)
+    mass = density.sum(axis=0)
+    middle = (density * kernel(np.exp(log_p))).sum(axis=0) / np.where(mass > 0, mass, 1.0)
     below, above = betainc(a, b, expit(low)), betainc(b, a, expit(-high))
     ends = below * kernel(expit(low)[None])[0] + above * kernel(expit(high)[None])[0]
     return np.asarray(ends + (1 - below - above) * middle)
@@ -141,8 +142,8 @@ def over_time(
             if result is None:
                 result = np.empty((*found.shape[:-1], len(path)))
             result[..., some] = found
-    if result is None:
-        return np.empty(shape)
+    if result is None:  # no rows: only the leading axes are asked
+        result = summed(*np.empty((2, 1, 0)), *(np.empty(0) for _ in rest))
     return result.reshape(*result.shape[:-1], *shape)
 
 
@@ -225,8 +226,7 @@ def in_blocks(f: Callable[..., Array], size: int, *columns: Parameter) -> Array:
     """
     shape, flat = _flat(*columns)
     parts = [f(*(column[i : i + size] for column in flat)) for i in range(0, flat[0].size, size)]
-    if not parts:
-        return np.empty(shape)
+    parts = parts or [f(*flat)]
     return np.concatenate(parts, axis=-1).reshape(*parts[0].shape[:-1], *shape)
 
 
