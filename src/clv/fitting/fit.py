@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
 
@@ -51,28 +52,49 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     history = data.history(model.History)
     _refuse_uninformative(model, history)
     best = maximise(model, history, held)
-    estimate = model(**best.parameters, **held)
-    boundary = tuple(name for name, at in zip(best.parameters, best.at_bound, strict=True) if at)
-    likelihood = _total(estimate, history)
-    shared, simpler = _limit(estimate, history, likelihood, set(boundary), set(held))
-    if not best.converged:
-        shared, simpler = (), estimate
+    found = _ended(model, history, held, best)
+    if not best.converged or (found.boundary and not found.shared):  # other starts may lead elsewhere
+        again = maximise(model, history, held, starts=(2.0, -2.0))
+        other = _ended(model, history, held, again)
+        if other.likelihood > found.likelihood:
+            best, found = again, other
     values = np.array(list(best.parameters.values()))
     return Fit(
-        model=simpler,
-        estimate=estimate,
+        model=found.simpler,
+        estimate=found.estimate,
         held=held,
-        log_likelihood=likelihood,
+        log_likelihood=found.likelihood,
         covariance=best.log_covariance * np.outer(values, values),
         converged=best.converged,
-        boundary=boundary,
-        message=_sentence(model.__name__, best, boundary, shared, simpler),
+        boundary=found.boundary,
+        message=_sentence(model.__name__, best, found),
         customers=float(history.weight.sum()),
         histories=len(history.weight),
         evaluations=best.evaluations,
         unit=float(history.unit),
         measured=history.measured,
     )
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where a search ended: the estimate, what ran to a bound, and what a simpler model shares."""
+
+    estimate: Any
+    likelihood: float
+    boundary: tuple[str, ...]
+    shared: tuple[str, ...]
+    simpler: Any
+
+
+def _ended(model: type[Model], history: Any, held: Mapping[str, float], best: Optimum) -> _End:
+    estimate = model(**best.parameters, **held)
+    boundary = tuple(name for name, at in zip(best.parameters, best.at_bound, strict=True) if at)
+    likelihood = _total(estimate, history)
+    shared, simpler = _limit(estimate, history, likelihood, set(boundary), set(held))
+    if not best.converged:
+        shared, simpler = (), estimate
+    return _End(estimate, likelihood, boundary, shared, simpler)
 
 
 def _check(model: object, data: object, method: str) -> None:
@@ -137,23 +159,21 @@ def _refuse_uninformative(model: type[Model], history: Any) -> None:
             )
 
 
-def _sentence(
-    name: str, best: Optimum, boundary: tuple[str, ...], shared: tuple[str, ...], simpler: Model
-) -> str:
+def _sentence(name: str, best: Optimum, found: _End) -> str:
     if not best.converged:
         return (
             f"M001 the fit of {name} stopped before a maximum (slope {best.gradient:.1e} a customer). Do "
             "not use these numbers; look for extreme customers, or a unit error, in the input."
         )
-    if shared:
+    if found.shared:
         return (
-            f"M003 {', and '.join(shared)}: {name} is hardly likelier than a simpler model, which forecasts "
-            f"use: {_brief(simpler)}. Single parameters of {name} mean nothing."
+            f"M003 {', and '.join(found.shared)}: {name} is hardly likelier than a simpler model, which "
+            f"forecasts use: {_brief(found.simpler)}. Single parameters of {name} mean nothing."
         )
-    if boundary:
+    if found.boundary:
         return (
-            f"M003 the likelihood keeps rising as {', '.join(boundary)} leaves the range of the data, and no "
-            "simpler model does as well: forecasts may depend on where the fit stopped. Look for extreme "
+            f"M003 the likelihood keeps rising as {', '.join(found.boundary)} leaves the range of the data, and "
+            "no simpler model does as well: forecasts may depend on where the fit stopped. Look for extreme "
             "customers, and test the forecast on a hold-out."
         )
     if np.isnan(best.log_covariance).any():

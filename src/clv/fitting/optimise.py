@@ -6,7 +6,7 @@ Scaling makes the path of the optimiser, and so its result, independent of the u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,21 @@ class Optimum:
         return self.gradient < 1e-5
 
 
-def maximise(model: type[Model], history: Any, held: Mapping[str, float]) -> Optimum:
-    """Maximise the weighted log-likelihood of `model` over those of its parameters that are not `held`."""
+def maximise(
+    model: type[Model], history: Any, held: Mapping[str, float], starts: Sequence[float] = (0.0,)
+) -> Optimum:
+    """Maximise the weighted log-likelihood of `model` over those of its parameters that are not `held`.
+
+    `starts` shift the logs of the model's own starting values behind the first two, together: means stay,
+    and customers differ more or less. The best end counts.
+    """
     size = history.typical()
     target = _Target(model, history.rescaled(size), _in_unit(model, held, size))
     start = np.log(np.asarray(model.start(target.history), dtype=float)[target.rows])
-    theta, slope, hessian = _best(target, start)
+    ends = [
+        _search(target, np.clip(start + shift * (np.arange(len(start)) > 1), _LOW, _HIGH)) for shift in starts
+    ]
+    theta, slope, hessian = min(ends, key=lambda end: target(end[0]).value)
     free, values = _free(theta), np.exp(theta)
     kinds = parameter_kinds(model)
     return Optimum(
@@ -58,22 +67,6 @@ def maximise(model: type[Model], history: Any, held: Mapping[str, float]) -> Opt
         at_bound=tuple(~free),
         evaluations=target.evaluations,
     )
-
-
-def _best(target: _Target, start: Array) -> tuple[Array, Array, Array]:
-    """Search from the start, and from others where that leads to a bound or nowhere; keep the best end.
-
-    What follows the first two parameters moves together: the means stay, and customers differ more or less.
-    """
-    ends = []
-    for shift in (0.0, 2.0, -2.0):
-        theta = np.clip(start + shift * (np.arange(len(start)) > 1), _LOW, _HIGH)
-        found = _search(target, theta)
-        ends.append((target(found[0]).value, found))
-        steep = np.max(np.abs(found[1][_open(found[0], -found[1])]), initial=0.0)
-        if shift == 0 and steep < 1e-5 and _free(found[0]).all():
-            break
-    return min(ends, key=lambda end: end[0])[1]
 
 
 def _in_unit(model: type[Model], held: Mapping[str, float], size: float) -> dict[str, float]:
