@@ -172,9 +172,9 @@ def _sentence(name: str, best: Optimum, found: _End) -> str:
         )
     if found.boundary:
         return (
-            f"M003 the likelihood keeps rising as {', '.join(found.boundary)} leaves the range of the data, "
-            "and no simpler model does as well: forecasts may depend on where the fit stopped. Look for extreme "
-            "customers, and test the forecast on a hold-out."
+            f"M003 the likelihood keeps rising as {', '.join(found.boundary)} leaves the range of the data. "
+            "No simpler model does as well, so forecasts may depend on where the fit stopped. Look for "
+            "extreme customers, and test the forecast on a hold-out."
         )
     if np.isnan(best.log_covariance).any():
         return "M003 the likelihood is flat along a ridge: forecasts hold, single parameters do not."
