@@ -18,7 +18,7 @@ _SPARSE = 16  # numbers for one that is taken, above which sorting is faster tha
 
 def by_history(parameters: Sequence[Parameter]) -> bool:
     """Whether a parameter varies by history, so that equal rows are not alike."""
-    return any(np.ndim(p) > 0 and np.shape(p)[-1] != 1 for p in parameters)
+    return any(not isinstance(p, float) and np.ndim(p) > 0 and np.shape(p)[-1] != 1 for p in parameters)
 
 
 def gather(

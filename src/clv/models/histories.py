@@ -142,7 +142,11 @@ class PurchaseHistory(_Distinct):
 
     def rescaled(self, size: float) -> Self:
         """Return the same histories in a time unit that is `size` times as long."""
-        return dataclasses.replace(self, t_x=self.t_x / size, T=self.T / size, unit=self.unit * size)
+        found = dataclasses.replace(self, t_x=self.t_x / size, T=self.T / size, unit=self.unit * size)
+        (times,), inverse = self._distinct_t
+        # Rows are as distinct in any unit: what was worked out of them stays.
+        vars(found).update(_distinct_x=self._distinct_x, _distinct_t=((times / size,), inverse))
+        return found
 
     @property
     def _measured_in(self) -> dict[str, float]:

@@ -16,11 +16,10 @@ class Parametric:
     """Parameters by name and in order; ConfigError C012 for single ones that are not above 0."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if np.ndim(value) == 0 and not value > 0:
+        for name, value in vars(self).items():
+            if (isinstance(value, float) or np.ndim(value) == 0) and not value > 0:
                 raise ConfigError(
-                    f"C012 {field.name} of {type(self).__name__} must be above 0; got {value!r}. All "
+                    f"C012 {name} of {type(self).__name__} must be above 0; got {value!r}. All "
                     "parameters are shapes and scales."
                 )
 

@@ -133,4 +133,9 @@ def parameter_kinds(model: type) -> dict[str, str]:
 
 def parameter_names(model: type) -> tuple[str, ...]:
     """Return the names of the parameters that can be estimated, in the authors' order."""
+    return _names(model)
+
+
+@cache
+def _names(model: type) -> tuple[str, ...]:
     return tuple(parameter_kinds(model))
