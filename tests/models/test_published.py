@@ -133,8 +133,8 @@ def test_the_holdout(cdnow, customers, kind, total, error, correlation):
         assert np.corrcoef(found, actual)[0, 1] == pytest.approx(correlation, abs=6e-4)
 
 
-def test_the_whole_cohort_by_the_end_of_the_holdout(cdnow, fit):
-    """Unconditional: repeat purchases to week 78 from the day each joined, [R]; 4,339 came."""
-    h = cdnow.rfm.history(PurchaseHistory)
-    joined = {T: fit.model.expected_purchases_new(T + 39.0)[0] for T in np.unique(h.T)}
-    assert sum(w * joined[T] for T, w in zip(h.T, h.weight, strict=True)) == pytest.approx(4268.9, abs=0.1)
+def test_the_whole_cohort_by_the_end_of_the_holdout(cdnow):
+    """Unconditional: repeat purchases to week 78 from the day each joined, at the printed estimates, [R]."""
+    model, h = ParetoNBD(0.553, 10.578, 0.606, 11.669), cdnow.rfm.history(PurchaseHistory)
+    joined = {T: model.expected_purchases_new(T + 39.0)[0] for T in np.unique(h.T)}
+    assert sum(w * joined[T] for T, w in zip(h.T, h.weight, strict=True)) == pytest.approx(4268.9, abs=0.06)
