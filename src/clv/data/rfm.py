@@ -57,7 +57,7 @@ class RFM:
     undated : segments of the customers table, which may know the future of an earlier cut
     quarterly : cohorts are quarters, not months
     checked : the table has been counted here
-    days : Ibis table of customer and day (int32 since 1970-01-01), a row a purchase day, for gaps
+    days : Ibis table of customer_id and day (int32 since 1970-01-01), a row a purchase day, for gaps
 
     Raises
     ------

@@ -192,8 +192,8 @@ def _independence(h: SpendHistory) -> str:
     """Say what a correlation of spend with frequency means for the choice."""
     if h.weight.sum() < 30:
         return "Spend and frequency: too few repeat buyers to judge whether one depends on the other."
-    means = h.S / h.m
-    rho = float(np.corrcoef(_spread(h.m, h.weight), _spread(means, h.weight))[0, 1])
+    (x, both), (_, y) = np.cov(h.m, h.S / h.m, aweights=h.weight)
+    rho = both / np.sqrt(x * y) if x * y > 0 else 0.0
     head = f"Spend and frequency: correlation {rho:+.2f} over {h.weight.sum():,.0f} repeat buyers."
     if abs(rho) > CORRELATION:
         way = "under" if rho > 0 else "over"
@@ -201,7 +201,3 @@ def _independence(h: SpendHistory) -> str:
             f"{head} GammaGamma takes them for independent, and will {way}state the value of frequent buyers."
         )
     return f"{head} GammaGamma takes them for independent, which fits."
-
-
-def _spread(values: Any, weight: Any) -> Any:
-    return np.repeat(values, weight.astype(int))

@@ -56,7 +56,7 @@ def fit(model: type[Model], data: HistorySource, *, method: Literal["mle"] = "ml
     if not best.converged or (found.boundary and not found.shared):  # other starts may lead elsewhere
         again = maximise(model, history, held, starts=(2.0, -2.0))
         other = _ended(model, history, held, again)
-        if other.likelihood > found.likelihood:
+        if (again.converged, other.likelihood) > (best.converged, found.likelihood):
             best, found = again, other
     values = np.array(list(best.parameters.values()))
     return Fit(
@@ -91,9 +91,9 @@ def _ended(model: type[Model], history: Any, held: Mapping[str, float], best: Op
     estimate = model(**best.parameters, **held)
     boundary = tuple(name for name, at in zip(best.parameters, best.at_bound, strict=True) if at)
     likelihood = _total(estimate, history)
-    shared, simpler = _limit(estimate, history, likelihood, set(boundary), set(held))
     if not best.converged:
-        shared, simpler = (), estimate
+        return _End(estimate, likelihood, boundary, (), estimate)
+    shared, simpler = _limit(estimate, history, likelihood, set(boundary), set(held))
     return _End(estimate, likelihood, boundary, shared, simpler)
 
 

@@ -160,9 +160,6 @@ class BGBB(RepeatPurchases):
         here = here + log_beta_rise(self.gamma, self.delta, 0.0, h.n)
         return np.stack([np.exp(here - total), gone])
 
-    def _bends(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter]:
-        return 1.0, 0.0, 1.0
-
     def _purchases(self, x: Array, T: Array, stage: int, t: Parameter) -> Array:
         """[FHS10] eq. 13 of a customer alive; t counts whole opportunities."""
         if np.ndim(t) == 0 and np.isinf(t):

@@ -159,10 +159,8 @@ class DropoutAtPurchase(RepeatPurchases):
             mean = np.asarray(np.exp(-a * np.log1p(w)) * hyp2f1(a + B - R - 1, a, a + B, w / (1 + w)))
         hard = (np.maximum(a, B - x) > _HOMOGENEOUS) | ~np.isfinite(mean)
         if hard.any():
-            columns = [
-                np.broadcast_to(v, mean.shape)[np.broadcast_to(hard, mean.shape)] for v in (R, w, a, B)
-            ]
-            mean[np.broadcast_to(hard, mean.shape)] = in_blocks(_mean_rate, 1024, *columns)
+            *columns, hard = np.broadcast_arrays(R, w, a, B, hard)
+            mean[hard] = in_blocks(_mean_rate, 1024, *(column[hard] for column in columns))
         return np.asarray(R / A * mean)
 
     def _purchases(self, x: Array, T: Array, stage: int, t: Parameter) -> Array:
