@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from clv.evaluation.choice import compare_models as compare_models
     from clv.evaluation.compare import compare as compare
     from clv.evaluation.study import study as study
+    from clv.fitting import nuts as nuts
     from clv.fitting.fit import fit as fit
     from clv.fitting.lifetimes import from_lifetimes as from_lifetimes
+    from clv.fitting.priors import priors as priors
+    from clv.fitting.result import Fit as Fit
     from clv.forecasting.customers import forecast as forecast
     from clv.forecasting.economics import Economics as Economics
     from clv.models import *  # noqa: F403
@@ -44,11 +47,13 @@ if TYPE_CHECKING:
     from clv.models.histories import SpendHistory as SpendHistory
     from clv.reporting.figures import show as show
 
+_MODULES = {"datasets": "clv.datasets", "nuts": "clv.fitting.nuts"}
 _HOMES = {
     "ClvError": "clv.errors",
     "ConfigError": "clv.errors",
     "DataError": "clv.errors",
     "Economics": "clv.forecasting.economics",
+    "Fit": "clv.fitting.result",
     "FitError": "clv.errors",
     "GapHistory": "clv.models.histories",
     "OpportunityHistory": "clv.models.histories",
@@ -66,6 +71,7 @@ _HOMES = {
     "fit": "clv.fitting.fit",
     "forecast": "clv.forecasting.customers",
     "from_lifetimes": "clv.fitting.lifetimes",
+    "priors": "clv.fitting.priors",
     "show": "clv.reporting.figures",
     "split": "clv.data.holdout",
     "splits": "clv.data.holdout",
@@ -75,10 +81,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use: `import clv` alone stays light."""
-    if name == "datasets":
-        return importlib.import_module("clv.datasets")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name == "__all__":
-        return ["__version__", "datasets", *_HOMES, *_models()]
+        return ["__version__", *_MODULES, *_HOMES, *_models()]
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
     elif not name.startswith("_") and name in _models():

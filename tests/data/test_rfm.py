@@ -16,7 +16,7 @@ from clv.data.rfm import RFM, value_histories
 from clv.data.segments import SEGMENT_ORDER, RFMCuts
 from clv.datasets import cdnow_path, load_cdnow, load_cdnow_sample
 from clv.errors import ConfigError, DataError
-from clv.models.histories import PurchaseHistory, SpendHistory
+from clv.models.histories import GapHistory, PurchaseHistory, SpendHistory
 
 CUT, END = dt.date(1997, 9, 30), dt.date(1998, 6, 30)
 TYPES = {
@@ -232,8 +232,23 @@ def test_another_kind_of_history_is_refused(base: RFM) -> None:
         DataError, match="D047 an RFM table gives purchase, gap and spend histories; got dict"
     ):
         base.history(dict)
-    with pytest.raises(DataError, match=r"by \('cohort',\)"):
-        base.history(PurchaseHistory, by=("cohort",))
+    with pytest.raises(ConfigError, match="C001 by must name a segment; got colour"):
+        base.history(PurchaseHistory, by=("colour",))
+
+
+@pytest.mark.parametrize("kind", [PurchaseHistory, SpendHistory, GapHistory])
+def test_a_history_by_segment_adds_up_to_the_whole(base: RFM, kind: type) -> None:
+    history, whole = base.history(kind, by=("cohort",)), base.history(kind)
+    assert history.labels == tuple(sorted(history.labels))
+    assert len(history.labels) > 1
+    parts = history.parts()
+    for label, part in zip(history.labels, parts, strict=True):
+        own = base.where("cohort", label).history(kind)
+        np.testing.assert_array_equal(part.weight, own.weight)
+    assert sum(part.weight.sum() for part in parts) == whole.weight.sum()
+    again = history.whole()
+    assert len(again) == len(whole)
+    assert sorted(again.weight) == sorted(whole.weight)
 
 
 # Parts and copies of the table.

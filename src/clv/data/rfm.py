@@ -125,15 +125,25 @@ class RFM:
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
         """Return distinct histories with how many customers share each, grouped on the engine.
 
-        Raises DataError D047 for a kind of history that this table cannot give.
+        `by` names segment columns: the history then knows the group of each row. Raises DataError D047 for a
+        kind of history that this table cannot give, ConfigError C001 for a column that is no segment.
         """
-        if by or kind not in _KINDS:
+        if kind not in _KINDS:
             raise DataError(
-                f"D047 an RFM table gives purchase, gap and spend histories; got {kind.__name__}"
-                f"{f' by {by}' if by else ''}. "
+                f"D047 an RFM table gives purchase, gap and spend histories; got {kind.__name__}. "
                 f"For periods see orders.opportunities, for contracts clv.Renewals."
             )
-        return _KINDS[kind](self)  # type: ignore[return-value]
+        self.check_segments(by)
+        return _KINDS[kind](self, by)  # type: ignore[return-value]
+
+    def check_segments(self, by: Sequence[str]) -> None:
+        """Raise ConfigError C001 for names in `by` that are no segments."""
+        unknown = [name for name in by if name not in self.segments]
+        if unknown:
+            have = ", ".join(self.segments) or "none"
+            raise ConfigError(
+                f"C001 by must name a segment; got {', '.join(unknown)}. Segments here: {have}."
+            )
 
     def grouped(self, keys: Sequence[str], **measures: Any) -> dict[str, Any]:
         """Distinct values of `keys` in order, with `customers` and further sums, as NumPy columns."""
@@ -219,48 +229,59 @@ def _cohort(first_date: Any, quarterly: bool) -> Any:
     return year + "-" + ibis.ifelse(first_date.month() < 10, "0", "") + first_date.month().cast("string")
 
 
-def _purchases(rfm: RFM) -> PurchaseHistory:
-    rows = rfm.grouped(("frequency", "recency", "T"))
-    return _history(rows, rfm)
+def _purchases(rfm: RFM, by: Sequence[str]) -> PurchaseHistory:
+    rows = rfm.grouped(("frequency", "recency", "T", *by))
+    return _history(rows, rfm, by)
 
 
-def _history(rows: dict[str, Any], rfm: RFM) -> PurchaseHistory:
+def _history(rows: dict[str, Any], rfm: RFM, by: Sequence[str]) -> PurchaseHistory:
     unit = days_in(rfm.unit or WEEK)
-    return PurchaseHistory.from_days(rows["frequency"], rows["recency"], rows["T"], rows["customers"], unit)
+    h = PurchaseHistory.from_days(rows["frequency"], rows["recency"], rows["T"], rows["customers"], unit)
+    return dataclasses.replace(h, group=group_labels(rows, by)) if by else h
 
 
-def _gaps(rfm: RFM) -> GapHistory:
+def group_labels(rows: dict[str, Any], by: Sequence[str]) -> Any:
+    """Return the name of each row's group: the segments of the columns `by`."""
+    columns = [["unknown" if v is None else str(v) for v in rows[name]] for name in by]
+    return np.array([" · ".join(names) for names in zip(*columns, strict=True)], dtype=object)
+
+
+def _gaps(rfm: RFM, by: Sequence[str]) -> GapHistory:
     gaps = gap_sums(rfm._own_days).select("customer_id", "sum_log_gaps")
     table = rfm.table.inner_join(gaps, "customer_id")
     counted = dataclasses.replace(rfm, table=table)
-    rows = counted.grouped(("frequency", "recency", "T"), log_gaps=table.sum_log_gaps.mean())
-    h = _history(rows, rfm)
+    rows = counted.grouped(("frequency", "recency", "T", *by), log_gaps=table.sum_log_gaps.mean())
+    h = _history(rows, rfm, by)
     log_gaps = rows["log_gaps"] - h.x * np.log(h.unit)
-    return GapHistory(h.x, h.t_x, h.T, h.weight, h.unit, log_gaps=log_gaps)
+    return GapHistory(h.x, h.t_x, h.T, h.weight, h.unit, log_gaps=log_gaps, group=h.group, labels=h.labels)
 
 
-def _spend(rfm: RFM) -> SpendHistory:
+def _spend(rfm: RFM, by: Sequence[str]) -> SpendHistory:
     need(rfm.table, _SPEND, "a spend history")
     repeaters = dataclasses.replace(rfm, table=rfm.table.filter(rfm.table.spend_days > 0))
-    rows = repeaters.grouped(("spend_days", "repeat_spend"))
+    rows = repeaters.grouped(("spend_days", "repeat_spend", *by))
     return SpendHistory(
-        rows["spend_days"].astype(float), rows["repeat_spend"] / 10.0**rfm.digits, weight=rows["customers"]
+        rows["spend_days"].astype(float),
+        rows["repeat_spend"] / 10.0**rfm.digits,
+        weight=rows["customers"],
+        group=group_labels(rows, by) if by else None,
     )
 
 
-_KINDS: dict[type, Callable[[RFM], PurchaseHistory | SpendHistory]] = {
+_KINDS: dict[type, Callable[[RFM, Sequence[str]], PurchaseHistory | SpendHistory]] = {
     PurchaseHistory: _purchases,
     GapHistory: _gaps,
     SpendHistory: _spend,
 }
 
 
-def value_histories(rfm: RFM) -> tuple[dict[str, Any], PurchaseHistory, Any]:
+def value_histories(rfm: RFM, by: Sequence[str] = ()) -> tuple[dict[str, Any], PurchaseHistory, Any]:
     """Return what a forecast needs of the base: key columns, their purchase history, and spend days.
 
-    Keys are (frequency, recency, T, spend_days): int32, or floats that nothing was done to, so that results
-    join back exactly.
+    Keys are (frequency, recency, T, spend_days) and the segments `by`: int32, text, or floats that nothing
+    was done to, so that results join back exactly.
     """
     need(rfm.table, _SPEND, "a forecast of spend")
-    rows = rfm.grouped(("frequency", "recency", "T", "spend_days"))
-    return rows, _history(rows, rfm), np.asarray(rows["spend_days"], dtype=float)
+    rfm.check_segments(by)
+    rows = rfm.grouped(("frequency", "recency", "T", "spend_days", *by))
+    return rows, _history(rows, rfm, ()), np.asarray(rows["spend_days"], dtype=float)

@@ -1,23 +1,20 @@
-"""Maximum likelihood in log parameters, on time and money scaled to the data.
+"""The top of a likelihood, or of a posterior, by Newton steps with exact slopes.
 
-Scaling makes the path of the optimiser, and so its result, independent of the user's units.
 [BHHH] Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3(4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clv.models.protocols import Array, Model, parameter_kinds
+from clv.fitting.transforms import Space
+from clv.models.protocols import Array, Model
 
-_LOW, _HIGH = (float(v) for v in np.log([1e-4, 1e3]))  # of the data's own scale
-
-_POWERS = {"positive": 0, "scale": 1, "rate": -1}  # of the unit, by kind of parameter
 _STEPS = 60  # ten are usual; a flat ridge may take all
 _LOCAL = 0.2  # a step so short that the curvature along it is that at its end
 _NEAR = 2e-4  # a step so short that one more, by the true Hessian, ends the search
@@ -26,11 +23,11 @@ _NOISE = 1e-12  # rounding of the mean log-likelihood: below it only the slope c
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where a search ended: parameters in the history's unit, and how good the end is."""
+    """Where a search ended: the place, its covariance, and how good the end is."""
 
-    parameters: dict[str, float]
-    log_covariance: Array  # of log parameters; NaN where the likelihood is flat or the fit at a bound
-    gradient: float  # largest slope left, of the mean log-likelihood in free log parameters
+    theta: Array
+    covariance: Array  # of the place; NaN where the likelihood is flat or the fit at a bound
+    gradient: float  # largest slope left, of the mean log-likelihood in free directions
     at_bound: tuple[bool, ...]
     evaluations: int
 
@@ -40,38 +37,27 @@ class Optimum:
         return self.gradient < 1e-5
 
 
-def maximise(
-    model: type[Model], history: Any, held: Mapping[str, float], starts: Sequence[float] = (0.0,)
-) -> Optimum:
-    """Maximise the weighted log-likelihood of `model` over those of its parameters that are not `held`.
+def maximise(space: Space, history: Any, starts: Sequence[float] = (0.0,)) -> Optimum:
+    """Maximise the weighted log-likelihood of the space's model, less its penalty, over the space.
 
-    `starts` shift the logs of the model's own starting values behind the first two, together: means stay,
-    and customers differ more or less. The best end counts.
+    `starts` shift the space's own starting values behind the first two, together: of logs of parameters means
+    stay, and customers differ more or less. The best end counts.
     """
-    size = history.typical()
-    target = _Target(model, history.rescaled(size), _in_unit(model, held, size))
-    start = np.log(np.asarray(model.start(target.history), dtype=float)[target.rows])
+    target = _Target(space, history)
+    start = space.start
     ends = [
-        _search(target, np.clip(start + shift * (np.arange(len(start)) > 1), _LOW, _HIGH)) for shift in starts
+        _search(target, np.clip(start + shift * (np.arange(len(start)) > 1), space.low, space.high))
+        for shift in starts
     ]
     theta, point, hessian = min(ends, key=lambda end: end[1].value)
-    free, values = _free(theta), np.exp(theta)
-    kinds = parameter_kinds(model)
+    free = _free(space, theta)
     return Optimum(
-        parameters={
-            name: float(value * size ** _POWERS[kinds[name]])
-            for name, value in zip(target.names, values, strict=True)
-        },
-        log_covariance=_covariance(hessian * target.history.weight.sum(), free),
-        gradient=float(np.max(np.abs(point.slope[_open(theta, -point.slope)]), initial=0.0)),
+        theta=theta,
+        covariance=_covariance(hessian * target.customers, free),
+        gradient=float(np.max(np.abs(point.slope[_open(space, theta, -point.slope)]), initial=0.0)),
         at_bound=tuple(~free),
         evaluations=target.evaluations,
     )
-
-
-def _in_unit(model: type[Model], held: Mapping[str, float], size: float) -> dict[str, float]:
-    kinds = parameter_kinds(model)
-    return {n: v / size ** _POWERS[kinds[n]] if n in kinds else v for n, v in held.items()}
 
 
 @dataclass(frozen=True)
@@ -84,38 +70,43 @@ class _Point:
 
 
 class _Target:
-    """Minus the mean log-likelihood as a function of the logs of the free parameters."""
+    """Minus the mean log-likelihood, with its part of the penalty, as a function of the place."""
 
-    def __init__(self, model: type[Model], history: Any, given: Mapping[str, float]) -> None:
-        self.model, self.history, self.given = model, history, given
-        kinds = list(parameter_kinds(model))
-        self.names = [name for name in kinds if name not in given]
-        self.rows = [kinds.index(name) for name in self.names]
-        self.share = history.weight / history.weight.sum()
+    def __init__(self, space: Space, history: Any) -> None:
+        self.space, self.history, self.rows = space, history, space.rows
+        self.customers = float(history.weight.sum())
+        self.share = history.weight / self.customers
         self.evaluations = 0
 
     def __call__(self, theta: Array) -> _Point:
         self.evaluations += 1
-        values = np.exp(theta)
-        likelihood, score = self._at(values).log_likelihood_and_score(self.history)
-        score = score[self.rows] * values[:, None]
+        likelihood, score = self._at(theta).log_likelihood_and_score(self.history)
+        score, slopes = score[self.rows], self.space.slopes(theta)
+        penalty, force = self.space.penalty(theta)
         # Sums are einsum and sum, not @: threads of BLAS spin between calls and cost more than they do.
         weighted = score * self.share
         products = np.einsum("ph,qh->pq", weighted, score)
-        return _Point(-float((likelihood * self.share).sum()), -weighted.sum(axis=1), products)
+        return _Point(
+            float(penalty / self.customers - (likelihood * self.share).sum()),
+            force / self.customers - slopes.T @ weighted.sum(axis=1),
+            slopes.T @ products @ slopes + self.space.precision() / self.customers,
+        )
 
     def hessian(self, theta: Array, here: _Point) -> Array:
         """Differences of the exact slope, all in one evaluation: error about 1e-6 of the scale."""
         self.evaluations += len(theta)
         step = 1e-6
-        values = np.exp(theta + np.eye(len(theta)) * step)  # a row for each parameter that moves
-        _, score = self._at(values.T[..., None]).log_likelihood_and_score(self.history)
-        ends = -np.einsum("pmh,h->mp", score[self.rows], self.share) * values
-        rows = (ends - here.slope) / step
+        moved = theta[:, None] + np.eye(len(theta)) * step  # a column for each direction
+        _, score = self._at(moved[..., None]).log_likelihood_and_score(self.history)
+        raw = np.einsum("pmh,h->pm", score[self.rows], self.share)
+        ends = self.space.penalty(moved)[1] / self.customers - np.einsum(
+            "pkm,pm->km", self.space.slopes(moved), raw
+        )
+        rows = (ends.T - here.slope) / step
         return np.asarray((rows + rows.T) / 2)
 
-    def _at(self, values: Array) -> Model:
-        return self.model(**dict(zip(self.names, values, strict=True)), **self.given)
+    def _at(self, theta: Array) -> Model:
+        return self.space.model(**self.space.parameters(theta))
 
 
 def _search(target: _Target, theta: Array) -> tuple[Array, _Point, Array]:
@@ -128,7 +119,7 @@ def _search(target: _Target, theta: Array) -> tuple[Array, _Point, Array]:
     here, near = target(theta), False
     hessian = here.products
     for _ in range(_STEPS):
-        step = _newton_step(hessian, here.slope, theta)
+        step = _newton_step(target.space, hessian, here.slope, theta)
         candidate, there = _shortened(target, theta, here, step)
         taken, turned = candidate - theta, there.slope - here.slope
         stuck, theta, here = there is here, candidate, there
@@ -150,7 +141,7 @@ def _corrected(hessian: Array, taken: Array, turned: Array) -> Array:
 def _shortened(target: _Target, theta: Array, here: _Point, step: Array) -> tuple[Array, _Point]:
     """Take the step, or as much of it as leads downhill; nothing where none does."""
     for share in (1.0, 0.25, 0.05, 0.005):
-        candidate = np.clip(theta + share * step, _LOW, _HIGH)
+        candidate = np.clip(theta + share * step, target.space.low, target.space.high)
         there = target(candidate)
         flatter = np.linalg.norm(there.slope) < np.linalg.norm(here.slope)
         if there.value < here.value - _NOISE or (there.value <= here.value + _NOISE and flatter):
@@ -158,32 +149,32 @@ def _shortened(target: _Target, theta: Array, here: _Point, step: Array) -> tupl
     return theta, here
 
 
-def _free(theta: Array) -> NDArray[np.bool_]:
-    return (theta > _LOW + 1e-6) & (theta < _HIGH - 1e-6)
+def _free(space: Space, theta: Array) -> NDArray[np.bool_]:
+    return np.asarray((theta > space.low + 1e-6) & (theta < space.high - 1e-6))
 
 
-def _open(theta: Array, downhill: Array) -> NDArray[np.bool_]:
-    """Parameters inside the bounds, and those at one that a direction leads away from it."""
-    inward = np.where(theta > (_LOW + _HIGH) / 2, downhill < 0, downhill > 0)
-    return _free(theta) | inward
+def _open(space: Space, theta: Array, downhill: Array) -> NDArray[np.bool_]:
+    """Directions inside the bounds, and those at one that a step leads away from it."""
+    inward = np.where(theta > (space.low + space.high) / 2, downhill < 0, downhill > 0)
+    return _free(space, theta) | inward
 
 
-def _newton_step(hessian: Array, slope: Array, theta: Array) -> Array:
+def _newton_step(space: Space, hessian: Array, slope: Array, theta: Array) -> Array:
     """Downhill by the curvature of the parameters that can move, at most 2 long in any of them.
 
     A step that meets a bound ends there whole: cut in one parameter alone, it would leave the ridge.
     """
-    moves = _open(theta, -slope)
+    moves = _open(space, theta, -slope)
     while moves.any():
         step = np.zeros_like(slope)
         curves, axes = np.linalg.eigh(hessian if moves.all() else hessian[np.ix_(moves, moves)])
         along = axes.T @ slope[moves] / np.maximum(np.abs(curves), max(1e-7 * np.abs(curves).max(), 1e-300))
         step[moves] = -axes @ along
-        if (stays := moves & ~_open(theta, step)).any():  # the others push it over its bound
+        if (stays := moves & ~_open(space, theta, step)).any():  # the others push it over its bound
             moves &= ~stays
             continue
         step /= max(1.0, np.max(np.abs(step)) / 2)
-        room = np.where(step > 0, _HIGH - theta, theta - _LOW) / np.maximum(np.abs(step), 1e-300)
+        room = np.where(step > 0, space.high - theta, theta - space.low) / np.maximum(np.abs(step), 1e-300)
         return np.asarray(step * min(1.0, float(room[moves].min())))
     return np.zeros_like(slope)
 

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import norm
 
+from clv.errors import ConfigError
+from clv.fitting.posterior import Posterior, quantiles
+from clv.fitting.priors import Priors
 from clv.models.protocols import Array
 
-_UNKNOWN = 1e4  # an interval that ends so many times above its estimate says nothing
+if TYPE_CHECKING:
+    from clv.fitting.loo import Loo
+    from clv.fitting.profile import Profile
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Fit:
     """A fitted model.
 
-    `estimate` is the model at the maximum; `model` is what forecasts use: the same, or the simpler model
-    that the data cannot tell from it, which `message` then names. `held` are parameters that were given.
-    `log_likelihood` is the sum over customers in the user's unit (`unit` days for purchases, currency
-    units for spend). `covariance` is that of the parameters, NaN where the likelihood does not curve.
-    `converged` is False when the numbers must not be used; `message` says why, and what to try.
+    `estimate` is the model at the maximum, of the likelihood ("mle") or of the posterior; `model` is what
+    forecasts use: the same, or the simpler model that the data cannot tell from it, which `message` then
+    names, or draws from the posterior, parameters (draws, 1). By groups parameters are (groups,) or (draws,
+    groups), and `at(history)` gathers them. `held` are parameters that were given. `log_likelihood` is that
+    of the estimate, the sum over customers in the user's unit (`unit` days for purchases, currency units
+    for spend). `covariance` is that of the parameters, NaN where the likelihood does not curve. `converged`
+    is False when the numbers must not be used, `passed` when they failed a gate; `message` says why, and
+    what to try.
     """
 
     model: Any
@@ -39,36 +48,77 @@ class Fit:
     held: dict[str, float] = dataclasses.field(default_factory=dict)
     measured: str = ""
     method: str = "mle"
+    priors: Priors | None = None
+    posterior: Posterior | None = None
+    by: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    pooling: str | None = None
+    history: Any = None
 
     @property
     def at_edge(self) -> bool:
         """Whether the data leave parameters open, so that only forecasts mean something."""
         unknown = bool(np.isnan(self.covariance).any()) and self.method == "mle"
-        return bool(self.boundary) or unknown or self.model is not self.estimate
+        simpler = self.method == "mle" and self.model is not self.estimate
+        return bool(self.boundary) or unknown or simpler
 
     @property
-    def parameters(self) -> dict[str, float]:
-        """The estimates by name, in the authors' order."""
+    def passed(self) -> bool:
+        """Whether the fit converged and its draws, where it has any, pass every gate."""
+        return self.converged and not (self.posterior and self.posterior.failures)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The estimates by name, in the authors' order; (groups,) by groups."""
         names = [f.name for f in dataclasses.fields(self.estimate) if f.name not in self.held]
-        return {name: float(getattr(self.estimate, name)) for name in names}
+        values = {name: getattr(self.estimate, name) for name in names}
+        return {name: np.asarray(v) if self.groups else float(v) for name, v in values.items()}
 
     @property
-    def standard_errors(self) -> dict[str, float]:
-        """Standard errors by name; NaN where the data do not determine the parameter."""
+    def draws(self) -> dict[str, Array]:
+        """Draws of the parameters by name, (draws,) or (draws, groups); none without a posterior."""
+        if self.posterior is None:
+            return {}
+        drawn = {name: np.asarray(getattr(self.model, name)) for name in self.parameters}
+        return {name: v if self.groups else v[:, 0] for name, v in drawn.items()}
+
+    @property
+    def quantities(self) -> dict[str, Array]:
+        """Draws of the quantities that priors are set in, by name, (draws,) or (draws, groups)."""
+        if self.posterior is None or self.priors is None:
+            return {}
+        return self.priors.values(np.moveaxis(self.posterior.theta, 0, 1))
+
+    @property
+    def standard_errors(self) -> dict[str, Any]:
+        """Standard errors, or standard deviations of draws, by name; NaN where the data do not tell."""
+        if self.posterior:
+            return {name: _plain(values.std(axis=0)) for name, values in self.draws.items()}
+        if self.groups:
+            return {name: np.full(len(self.groups), np.nan) for name in self.parameters}
         return dict(zip(self.parameters, map(float, np.sqrt(np.diag(self.covariance))), strict=True))
 
     @property
     def aic(self) -> float:
         """Akaike's criterion, 2k − 2 ln L."""
-        return 2 * len(self.parameters) - 2 * self.log_likelihood
+        return 2 * self._size - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, k ln n − 2 ln L, with n customers."""
-        return len(self.parameters) * float(np.log(self.customers)) - 2 * self.log_likelihood
+        return self._size * float(np.log(self.customers)) - 2 * self.log_likelihood
 
-    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
-        """Confidence intervals by name, symmetric on the log scale so that they stay positive."""
+    @property
+    def _size(self) -> int:
+        return int(sum(np.size(value) for value in self.parameters.values()))
+
+    def intervals(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
+        """Intervals by name: quantiles of draws, or symmetric on the log scale so that they stay positive."""
+        if not 0 < level < 1:
+            raise ConfigError(f"C012 level must lie between 0 and 1; got {level!r}.")
+        if self.posterior:
+            ends = {name: quantiles(values, level) for name, values in self.draws.items()}
+            return {name: (_plain(low), _plain(high)) for name, (low, high) in ends.items()}
         z = float(norm.ppf((1 + level) / 2))
         errors = self.standard_errors
         return {
@@ -76,47 +126,62 @@ class Fit:
             for name, value in self.parameters.items()
         }
 
+    def at(self, history: Any) -> Any:
+        """Return the model with each history's own parameters: gathered by group where there are groups."""
+        if not self.groups:
+            return self.model
+        codes = history.codes(self.groups)
+        gathered = {name: np.asarray(getattr(self.model, name))[..., codes] for name in self.parameters}
+        return dataclasses.replace(self.model, **gathered)
+
+    def profile(self, parameter: str, points: int = 21) -> Profile:
+        """Return the likelihood with one parameter held at each of a range of values, all others refitted."""
+        from clv.fitting.profile import profile
+
+        return profile(self, parameter, points)
+
+    def loo(self, data: Any = None) -> Loo:
+        """Return the expected log predictive density of a left-out customer, by PSIS on the posterior."""
+        from clv.fitting.loo import loo
+
+        return loo(self, data)
+
+    def to_datatree(self) -> Any:
+        """Return the posterior as an xarray DataTree for ArviZ: parameters and quantities by chain, draw."""
+        from clv.fitting.store import to_datatree
+
+        return to_datatree(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to `path`, JSON, and draws beside it as netCDF; no data of customers.
+
+        Raises OutputError O001 where one of the files exists, O002 where nothing can be written.
+        """
+        from clv.fitting.store import save
+
+        save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fit:
+        """Read a fit that `save` wrote.
+
+        Raises OutputError O003 for a file of a newer version, DataError I001 for anything else.
+        """
+        from clv.fitting.store import load
+
+        return load(Path(path))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and text, for JSON."""
-        return {
-            "model": type(self.estimate).__name__,
-            "method": self.method,
-            "held": self.held,
-            "parameters": self.parameters,
-            "standard_errors": {k: v if np.isfinite(v) else None for k, v in self.standard_errors.items()},
-            "log_likelihood": self.log_likelihood,
-            "aic": self.aic,
-            "bic": self.bic,
-            "converged": self.converged,
-            "boundary": list(self.boundary),
-            "message": self.message,
-            "customers": self.customers,
-            "histories": self.histories,
-            "unit": self.unit,
-        }
+        from clv.fitting.store import to_dict
+
+        return to_dict(self)
 
     def summary(self) -> str:
-        """A table of estimates with standard errors and 90 % intervals, and the message."""
-        head = f"{type(self.estimate).__name__} by {self.method}: {self.customers:,.0f} customers"
-        unit = f"; {self.measured}" if self.measured else ""
-        lines = [
-            f"{head} ({self.histories:,} distinct histories), log-likelihood {self.log_likelihood:,.3f}{unit}"
-        ]
-        intervals = self.intervals()
-        for name, value in self.parameters.items():
-            low, high = intervals[name]
-            error = self.standard_errors[name]
-            known = np.isfinite(high) and high < _UNKNOWN * value
-            doubt = (
-                ""
-                if self.model is not self.estimate or self.method == "lifetimes"
-                else f"s.e. {_number(error):>10}   90 % {_number(low)} to {_number(high)}"
-                if known
-                else "not determined by the data"
-            )
-            lines.append(f"  {name:<6} {_number(value):>12}   {doubt}".rstrip())
-        lines += [f"  {name:<6} {value:>12g}   given" for name, value in self.held.items()]
-        return "\n".join([*lines, f"  {self.message}"])
+        """A table of estimates with errors and 90 % intervals, and the message."""
+        from clv.fitting.summary import text
+
+        return text(self)
 
     def __repr__(self) -> str:
         return self.summary()
@@ -127,6 +192,5 @@ class Fit:
         return f"<pre>{escape(self.summary())}</pre>"
 
 
-def _number(value: float) -> str:
-    """Four decimals, or four digits where those would say nothing."""
-    return f"{value:.4f}" if 0.01 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
+def _plain(value: Array) -> Any:
+    return float(value) if np.ndim(value) == 0 else value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.data.engines import fetch, keep, to_pandas, upload, write_parquet
-from clv.data.rfm import RFM, value_histories
+from clv.data.rfm import RFM, group_labels, value_histories
 from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
@@ -59,7 +59,7 @@ class Forecast:
         import ibis
 
         terms = upload(self.rfm.table.get_backend(), self._terms())
-        joined = self.rfm.table.inner_join(terms, list(KEYS))
+        joined = self.rfm.table.inner_join(terms, self._keys)
         spend = joined.repeat_spend.cast("float64") / 10.0**self.rfm.digits
         whole = ibis.null("float64")
         if "first_amount" in joined.columns:  # a ready-made table does not know
@@ -107,15 +107,24 @@ class Forecast:
         frame: pd.DataFrame = fetch(grouped).to_pandas()
         return frame
 
+    @property
+    def _keys(self) -> list[str]:
+        """Columns that a customer's forecast follows from, but for its spend."""
+        return [*KEYS, *dict.fromkeys((*self.purchase.by, *self.spend.by))]
+
     def _terms(self) -> Any:
         import pyarrow as pa
 
-        rows, history, spend_days = value_histories(self.rfm)
+        rows, history, spend_days = value_histories(self.rfm, self._keys[len(KEYS) :])
         unit = self.purchase.unit
         history = history.rescaled(unit / history.unit)
+        purchase, spend = (
+            fit.at(dataclasses.replace(history, group=group_labels(rows, fit.by)) if fit.groups else history)
+            for fit in (self.purchase, self.spend)
+        )
         terms = value_terms(
-            self.purchase.model,
-            self.spend.model,
+            purchase,
+            spend,
             history,
             spend_days,
             t=self.days / unit,
@@ -124,12 +133,13 @@ class Forecast:
             paid_share=self.rfm.paid_share,
         )
         if not np.all(np.isfinite(terms.c0)):
+            name = type(self.purchase.model).__name__
             raise ConfigError(
-                f"C011 the undiscounted residual lifetime is infinite for {self.purchase.model}. Set "
+                f"C011 the undiscounted residual lifetime is infinite for this {name}. Set "
                 "discount above 0, "
                 'or a horizon such as "5y".'
             )
-        return pa.table({**{key: rows[key] for key in KEYS}, **dataclasses.asdict(terms)})
+        return pa.table({**{key: rows[key] for key in self._keys}, **dataclasses.asdict(terms)})
 
 
 @dataclass(frozen=True, eq=False, repr=False)

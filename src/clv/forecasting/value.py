@@ -6,11 +6,13 @@ customer's total repeat spend S, so two numbers a history serve every customer w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from clv.errors import FitError
+from clv.models.draws import mean_over_draws
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, PurchaseModel, SpendModel
 
@@ -41,14 +43,19 @@ def value_terms(
 ) -> ValueTerms:
     """Evaluate both models on distinct histories; `t` and `rate` are in the history's time unit.
 
-    `paid_share` of the purchases bring money: the spend model knows those only.
+    `paid_share` of the purchases bring money: the spend model knows those only. Of parameters that are draws
+    the means count; the two models' draws have nothing to do with each other.
     """
     e0, e1 = (paid_share * e for e in _finite_spend(spend, spend_days))
-    discounted = purchase.discounted_purchases(h, rate, t)
+
+    def mean(f: Callable[[PurchaseModel], Array]) -> Array:
+        return mean_over_draws(purchase, len(h.x), f)
+
+    discounted = mean(lambda m: m.discounted_purchases(h, rate, t))
     return ValueTerms(
-        p_alive=purchase.p_alive(h),
-        p_purchase=purchase.p_purchase(h, t),
-        expected_purchases=purchase.expected_purchases(h, t),
+        p_alive=mean(lambda m: m.p_alive(h)),
+        p_purchase=mean(lambda m: m.p_purchase(h, t)),
+        expected_purchases=mean(lambda m: m.expected_purchases(h, t)),
         e0=e0,
         e1=e1,
         c0=margin * discounted * e0,
@@ -73,12 +80,12 @@ def new_customer_value(
     """
     mean, _ = _finite_spend(spend, np.zeros(1))
     newcomer = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))
-    repeats = purchase.discounted_purchases(newcomer, rate, t)
+    repeats = mean_over_draws(purchase, 1, lambda m: m.discounted_purchases(newcomer, rate, t))
     return float(margin * (first_order + paid_share * mean[0] * repeats[0]))
 
 
 def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:
-    e0, e1 = spend.expected_spend_terms(spend_days)
+    e0, e1 = mean_over_draws(spend, len(spend_days), lambda m: np.stack(m.expected_spend_terms(spend_days)))
     if not np.all(np.isfinite(e0)):
         raise FitError(
             f"M001 {type(spend).__name__} has no finite mean spend here; got {spend}. A few very large "

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clv.models.histories import RetentionHistory
 from clv.models.protocols import Array, Parameter, Positive
+from clv.models.quantities import DURATION, LOSS_POLARISATION, LOST_AT_RENEWAL, beta_mixing
 from clv.models.retention import Retention
 from clv.models.shifted_beta_geometric import SBG
 
@@ -28,6 +30,12 @@ class BdW(Retention):
     gamma: Positive
     delta: Positive
     c: Positive
+    quantities: ClassVar = (LOST_AT_RENEWAL, LOSS_POLARISATION, DURATION)
+
+    @classmethod
+    def by_quantities(cls, lost: Any, polarised: Any, power: Any) -> Sequence[Any]:
+        """Return the parameters; the first two are odds."""
+        return *beta_mixing(lost, polarised), power
 
     @classmethod
     def start(cls, history: RetentionHistory) -> Sequence[float]:

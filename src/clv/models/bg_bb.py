@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln
@@ -15,6 +16,13 @@ from scipy.special import gammaln
 from clv.models.histories import OpportunityHistory
 from clv.models.parametric import refuse_share
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive
+from clv.models.quantities import (
+    LOSS_POLARISATION,
+    LOST_AT_OPPORTUNITY,
+    TAKEN,
+    TAKEN_POLARISATION,
+    beta_mixing,
+)
 from clv.models.repeat_purchases import RepeatPurchases
 from clv.models.special import digamma_rise, in_blocks, log_beta_rise, log_rising, sum_over_periods
 
@@ -33,6 +41,12 @@ class BGBB(RepeatPurchases):
     beta: Positive
     gamma: Positive
     delta: Positive
+    quantities: ClassVar = (TAKEN, TAKEN_POLARISATION, LOST_AT_OPPORTUNITY, LOSS_POLARISATION)
+
+    @classmethod
+    def by_quantities(cls, taken: Any, takes: Any, lost: Any, polarised: Any) -> Sequence[Any]:
+        """Return the parameters; all four are odds."""
+        return *beta_mixing(taken, takes), *beta_mixing(lost, polarised)
 
     @classmethod
     def start(cls, history: OpportunityHistory) -> Sequence[float]:

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import betainc, hyp2f1
@@ -16,6 +17,14 @@ from scipy.special import betainc, hyp2f1
 from clv.models.histories import PurchaseHistory
 from clv.models.nbd import NBD
 from clv.models.protocols import FAR, Array, Limits, Parameter, Positive, Scale
+from clv.models.quantities import (
+    LOSS_POLARISATION,
+    LOST_AT_PURCHASE,
+    PURCHASE_SPREAD,
+    PURCHASES,
+    beta_mixing,
+    gamma_mixing,
+)
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
 from clv.models.simulation import purchase_histories
 from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, log_sum
@@ -33,7 +42,15 @@ class DropoutAtPurchase(RepeatPurchases):
     alpha: Scale
     a: Positive
     b: Positive
+    quantities: ClassVar = (PURCHASES, PURCHASE_SPREAD, LOST_AT_PURCHASE, LOSS_POLARISATION)
     _first = 0
+
+    @classmethod
+    def by_quantities(
+        cls, purchases: Any, spread: Any, lost: Any, polarised: Any, k: int = 1
+    ) -> Sequence[Any]:
+        """Return the parameters; `lost` and `polarised` are odds."""
+        return *gamma_mixing(k * purchases, spread), *beta_mixing(lost, polarised)
 
     @property
     def _k(self) -> int:

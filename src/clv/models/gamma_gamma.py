@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import betainc, betaincinv, betaln
@@ -16,6 +16,7 @@ from clv.errors import FitError
 from clv.models.histories import SpendHistory
 from clv.models.parametric import Parametric
 from clv.models.protocols import Array, Limits, Positive, Scale
+from clv.models.quantities import OWN_WEIGHT, SPEND, SPEND_SPREAD
 from clv.models.special import digamma_rise
 
 
@@ -32,6 +33,13 @@ class GammaGamma(Parametric):
     p: Positive
     q: Positive
     gamma: Scale
+    quantities: ClassVar = (SPEND, SPEND_SPREAD, OWN_WEIGHT)
+
+    @classmethod
+    def by_quantities(cls, spend: Any, spread: Any, own: Any) -> Sequence[Any]:
+        """Return the parameters, with a finite mean, q > 1; `own` are the odds p/(q − 1)."""
+        p = spread**-2
+        return p, 1 + p / own, spend / own
 
     @classmethod
     def start(cls, history: SpendHistory) -> Sequence[float]:

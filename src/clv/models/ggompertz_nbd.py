@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from clv.models.dropout_in_time import DropoutInTime
 from clv.models.histories import PurchaseHistory
 from clv.models.pareto_nbd import ParetoNBD
 from clv.models.protocols import NEGLIGIBLE, Array, Limits, Parameter, Positive, Rate, Scale
+from clv.models.quantities import (
+    AGEING,
+    LOST_IN_TIME,
+    PURCHASE_SPREAD,
+    PURCHASES,
+    RISK_SPREAD,
+    gamma_mixing,
+    risk_mixing,
+)
 from clv.models.repeat_purchases import gamma_start
 from clv.models.special import softplus_ratio
 
@@ -32,6 +42,12 @@ class GGompertzNBD(DropoutInTime):
     b: Rate
     s: Positive
     beta: Positive
+    quantities: ClassVar = (PURCHASES, PURCHASE_SPREAD, AGEING, LOST_IN_TIME, RISK_SPREAD)
+
+    @classmethod
+    def by_quantities(cls, purchases: Any, spread: Any, ageing: Any, risk: Any, risks: Any) -> Sequence[Any]:
+        """Return the parameters; `risk` is −log of the share that stays through the observed period."""
+        return *gamma_mixing(purchases, spread), ageing, *risk_mixing(risk, risks, np.expm1(ageing))
 
     @classmethod
     def start(cls, history: PurchaseHistory) -> Sequence[float]:

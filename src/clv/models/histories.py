@@ -11,83 +11,28 @@
 |          |                  | were taken, the last was number `t_x`)   |                |
 | `age`    | `age`            | renewals faced by a contract             | count          |
 | `weight` | `customers`      | customers who share the row              | count          |
+| `group`  | a segment column | number of the row's label in `labels`    |                |
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from clv.errors import DataError
 from clv.models.gathering import Distinct, by_history, distinct, gather
 from clv.models.protocols import Array, Parameter
+from clv.models.rows import CountedRows, Rows, counts, refuse, store
 from clv.units import DAYS_PER_YEAR, WEEK, days_in
 
 
-class _Distinct:
-    """Distinct rows with a weight."""
-
-    weight: Array
-
-    @property
-    def _measured_in(self) -> dict[str, float]:
-        """How many of what is likely to be whole go into one, for columns that are not whole themselves."""
-        return {}
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-    def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
-        """Return its distinct rows, so that a history built by hand can be fitted directly.
-
-        Raises DataError D047 for another kind of history.
-        """
-        if not isinstance(self, kind) or by:
-            raise DataError(
-                f"D047 {kind.__name__} is needed{' by ' + ', '.join(by) if by else ''}; got a "
-                f"{type(self).__name__}. Pass an RFM table, or build the history this model reads."
-            )
-        return self._grouped()
-
-    def _grouped(self) -> Self:
-        """Return the distinct rows with the sum of their weights, and the mean of what is no key."""
-        columns = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "unit"}  # type: ignore[arg-type]
-        weight, gaps = columns.pop("weight"), columns.pop("log_gaps", None)
-        sizes = [self._measured_in.get(name, 1.0) for name in columns]
-        values, inverse = distinct(*columns.values(), sizes=sizes)
-        if len(values[0]) == len(weight):
-            return self
-        found = dict(zip(columns, values, strict=True)) | {"weight": np.bincount(inverse, weight)}
-        if gaps is not None:
-            found["log_gaps"] = np.bincount(inverse, gaps * weight) / np.maximum(found["weight"], 1e-300)
-        return dataclasses.replace(self, **found)  # type: ignore[type-var]
-
-
-class _Counted(_Distinct):
-    """Rows in which time is counted, not measured."""
-
-    def typical(self) -> float:
-        """One: the unit of counting."""
-        return 1.0
-
-    def rescaled(self, size: float) -> Self:
-        """Return itself; DataError D047 for any size but 1: what was counted cannot be split afterwards."""
-        if size != 1:
-            raise DataError(
-                f"D047 a {type(self).__name__} has periods of its own; got a scale of {size:g}. Count the "
-                "periods anew."
-            )
-        return self
-
-
 @dataclass(frozen=True)
-class PurchaseHistory(_Distinct):
+class PurchaseHistory(Rows):
     """Repeat-purchase histories; `unit` is the number of days in one time unit, a week by default.
 
     `t_x` and `T` are in that unit; `from_days` takes days.
@@ -102,10 +47,10 @@ class PurchaseHistory(_Distinct):
     unit: float = WEEK
 
     def __post_init__(self) -> None:
-        _store(self, "x", "t_x", "T", "weight")
+        store(self, "x", "t_x", "T", "weight")
         object.__setattr__(self, "unit", days_in(self.unit))
         x, t_x, T = self.x, self.t_x, self.T
-        _refuse(
+        refuse(
             self,
             (~np.isfinite(x + t_x + T), "D046 frequency, recency and age must be finite numbers"),
             ((x < 0) | (x != np.floor(x)), "D046 frequency must be a whole number, 0 or more"),
@@ -204,7 +149,7 @@ class GapHistory(PurchaseHistory):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "log_gaps", np.broadcast_to(np.asarray(self.log_gaps, float), self.x.shape))
-        _refuse(self, (~np.isfinite(self.log_gaps), "D046 log_gaps must be finite numbers"))
+        refuse(self, (~np.isfinite(self.log_gaps), "D046 log_gaps must be finite numbers"))
 
     @classmethod
     def simulated(cls, x: Array, t_x: Array, T: Array, log_gaps: Array) -> Self:
@@ -218,7 +163,7 @@ class GapHistory(PurchaseHistory):
 
 
 @dataclass(frozen=True)
-class SpendHistory(_Distinct):
+class SpendHistory(Rows):
     """Repeat spend: m days of positive value that add up to S; `unit` is currency units per 1.0."""
 
     m: Array
@@ -227,8 +172,8 @@ class SpendHistory(_Distinct):
     unit: float = 1.0
 
     def __post_init__(self) -> None:
-        _store(self, "m", "S", "weight")
-        _refuse(
+        store(self, "m", "S", "weight")
+        refuse(
             self,
             (~np.isfinite(self.m + self.S), "D046 spend days and repeat spend must be finite numbers"),
             (self.m < 1, "D046 a spend history needs at least one repeat day with positive value"),
@@ -262,7 +207,7 @@ class SpendHistory(_Distinct):
 
 
 @dataclass(frozen=True)
-class OpportunityHistory(_Counted):
+class OpportunityHistory(CountedRows):
     """Discrete opportunities to buy: x of n periods had a purchase, the last of them was number t_x.
 
     Periods are numbered from 1, after the one with the first purchase; `unit` is the days in a period.
@@ -275,12 +220,12 @@ class OpportunityHistory(_Counted):
     unit: float = DAYS_PER_YEAR
 
     def __post_init__(self) -> None:
-        _store(self, "x", "t_x", "n", "weight")
+        store(self, "x", "t_x", "n", "weight")
         object.__setattr__(self, "unit", days_in(self.unit))
         x, t_x, n = self.x, self.t_x, self.n
-        _refuse(
+        refuse(
             self,
-            (~_counts(x, t_x, n), "D046 x, t_x and n must be whole numbers, 0 or more"),
+            (~counts(x, t_x, n), "D046 x, t_x and n must be whole numbers, 0 or more"),
             (t_x > n, "D037 t_x must not exceed n (it is the number of the last period with a purchase)"),
             (x > t_x, "D046 x must not exceed t_x: it counts periods with a purchase, not purchases"),
             ((x == 0) & (t_x > 0), "D039 t_x without a repeat purchase: is the first period counted?"),
@@ -318,7 +263,7 @@ class OpportunityHistory(_Counted):
 
 
 @dataclass(frozen=True)
-class RetentionHistory(_Counted):
+class RetentionHistory(CountedRows):
     """Contracts by age: lost at renewal number `age` where `churned` is 1, still alive after it where 0.
 
     `unit` is the number of days between two renewals.
@@ -330,11 +275,11 @@ class RetentionHistory(_Counted):
     unit: float = DAYS_PER_YEAR
 
     def __post_init__(self) -> None:
-        _store(self, "age", "churned", "weight")
+        store(self, "age", "churned", "weight")
         object.__setattr__(self, "unit", days_in(self.unit))
-        _refuse(
+        refuse(
             self,
-            (~_counts(self.age), "D046 age must be a whole number of renewals, 0 or more"),
+            (~counts(self.age), "D046 age must be a whole number of renewals, 0 or more"),
             (~np.isin(self.churned, (0, 1)), "D046 churned must be 1 (lost) or 0 (alive)"),
             ((self.age == 0) & (self.churned == 1), "D046 nobody is lost before the first renewal, age 1"),
         )
@@ -350,36 +295,3 @@ class RetentionHistory(_Counted):
             "the number of renewals faced": float((self.weight * self.age).sum()),
             "the number of contracts lost": float((self.weight * self.churned).sum()),
         }
-
-
-def _store(history: object, *names: str) -> None:
-    """Turn the columns into float arrays of one length."""
-    columns: list[ArrayLike] = [getattr(history, name) for name in names]
-    try:
-        arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(c, dtype=float)) for c in columns))
-    except ValueError as error:
-        raise DataError(f"D046 the columns of a history must be numbers of one length; {error}.") from None
-    if arrays[0].ndim > 1:
-        raise DataError(f"D046 the columns of a history must have one axis; got {arrays[0].ndim}.")
-    for name, array in zip(names, arrays, strict=True):
-        object.__setattr__(history, name, np.ascontiguousarray(array))
-
-
-def _refuse(history: _Distinct, *rules: tuple[NDArray[np.bool_], str]) -> None:
-    weights = (~(np.isfinite(history.weight) & (history.weight >= 0)), "D046 weights must be 0 or more")
-    messages = [
-        f"{rule}; first at row {int(np.argmax(broken))} ({int(broken.sum())} rows)."
-        for broken, rule in (*rules, weights)
-        if broken.any()
-    ]
-    if messages:
-        raise DataError(*messages)
-
-
-def _counts(*columns: Array) -> NDArray[np.bool_]:
-    """Rows whose columns are all whole numbers, 0 or more."""
-    values = np.stack(columns)
-    whole: NDArray[np.bool_] = (np.isfinite(values) & (values >= 0) & (values == np.floor(values))).all(
-        axis=0
-    )
-    return whole

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Limits, Parameter, Positive, Scale
+from clv.models.quantities import PURCHASE_SPREAD, PURCHASES, gamma_mixing
 from clv.models.repeat_purchases import RepeatPurchases, gamma_start, log_count, same_rate
 from clv.models.simulation import purchase_histories
 from clv.models.special import digamma_rise, log_rising
@@ -27,6 +29,12 @@ class NBD(RepeatPurchases):
 
     r: Positive
     alpha: Scale
+    quantities: ClassVar = (PURCHASES, PURCHASE_SPREAD)
+
+    @classmethod
+    def by_quantities(cls, purchases: Any, spread: Any) -> Sequence[Any]:
+        """Return the parameters."""
+        return gamma_mixing(purchases, spread)
 
     @classmethod
     def start(cls, history: PurchaseHistory) -> Sequence[float]:

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clv.models.dropout_in_time import DropoutInTime
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Parameter, Positive, Scale
+from clv.models.quantities import (
+    LOST_IN_TIME,
+    PURCHASE_SPREAD,
+    PURCHASES,
+    RISK_SPREAD,
+    gamma_mixing,
+    risk_mixing,
+)
 from clv.models.repeat_purchases import gamma_start
 
 
@@ -29,6 +38,12 @@ class ParetoNBD(DropoutInTime):
     alpha: Scale
     s: Positive
     beta: Scale
+    quantities: ClassVar = (PURCHASES, PURCHASE_SPREAD, LOST_IN_TIME, RISK_SPREAD)
+
+    @classmethod
+    def by_quantities(cls, purchases: Any, spread: Any, risk: Any, risks: Any) -> Sequence[Any]:
+        """Return the parameters; `risk` is −log of the share that stays through the observed period."""
+        return *gamma_mixing(purchases, spread), *risk_mixing(risk, risks)
 
     @classmethod
     def start(cls, history: PurchaseHistory) -> Sequence[float]:

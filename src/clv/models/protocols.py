@@ -66,6 +66,12 @@ class Model(Protocol):
     """What a fit needs of any model."""
 
     History: ClassVar[type[Any]]
+    quantities: ClassVar[tuple[Any, ...]]
+
+    @classmethod
+    def by_quantities(cls, *quantities: Any, **given: Any) -> Sequence[Any]:
+        """Return the parameters that follow from `quantities`, in a unit in which the data are 1."""
+        ...
 
     def __init__(self, *parameters: Parameter, **named: Parameter) -> None: ...
 

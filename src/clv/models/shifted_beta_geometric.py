@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clv.models.histories import RetentionHistory
 from clv.models.protocols import Array, Parameter, Positive
+from clv.models.quantities import LOSS_POLARISATION, LOST_AT_RENEWAL, beta_mixing
 from clv.models.retention import Retention
 
 
@@ -25,6 +27,12 @@ class SBG(Retention):
 
     alpha: Positive
     beta: Positive
+    quantities: ClassVar = (LOST_AT_RENEWAL, LOSS_POLARISATION)
+
+    @classmethod
+    def by_quantities(cls, lost: Any, polarised: Any) -> Sequence[Any]:
+        """Return the parameters; both are odds."""
+        return beta_mixing(lost, polarised)
 
     @classmethod
     def start(cls, history: RetentionHistory) -> Sequence[float]:

@@ -1,0 +1,54 @@
+"""Models whose parameters are draws: evaluated a block of draws at a time, so that memory stays small."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from clv.models.protocols import Array
+
+_CELLS = 32_768  # draws × histories at a time: what a processor keeps at hand
+_WORKERS = 2  # NumPy lets other threads run while it computes
+_MOST = 1000  # draws that a mean is taken over: it does not gain from more
+
+
+def over_draws(model: Any, histories: int, f: Callable[[Any], Array]) -> Array:
+    """Apply f to models with a few of the draws each and join the results along draws, in order.
+
+    Parameters of `model` are (draws, 1), (draws, histories) or numbers; f returns (draws, …).
+    """
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return np.concatenate(list(pool.map(f, _blocks(model, histories))))
+
+
+def mean_over_draws(model: Any, histories: int, f: Callable[[Any], Array]) -> Array:
+    """Mean over draws of f(model), (…, histories); f(model) itself where parameters are no draws."""
+    draws = _draws(model)
+    if not draws:
+        return f(model)
+    if draws > _MOST:
+        model = _some(model, np.linspace(0, draws - 1, _MOST).astype(int))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        sums = pool.map(lambda block: f(block).sum(axis=-2), _blocks(model, histories))
+        return np.asarray(sum(sums) / _draws(model))
+
+
+def _blocks(model: Any, histories: int) -> Iterator[Any]:
+    """Return models with a few of the draws each, in order."""
+    step = max(1, _CELLS // max(histories, 1))
+    return (_some(model, slice(first, first + step)) for first in range(0, _draws(model), step))
+
+
+def _some(model: Any, draws: Any) -> Any:
+    fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
+    return dataclasses.replace(model, **{n: v[draws] if np.ndim(v) == 2 else v for n, v in fields.items()})
+
+
+def _draws(model: Any) -> int:
+    """How many draws a model holds; none where its parameters are no draws."""
+    values = [getattr(model, f.name) for f in dataclasses.fields(model)]
+    return max((len(v) for v in values if np.ndim(v) == 2), default=0)
