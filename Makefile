@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test engines lint format bench clean
+.PHONY: help demo test engines lint format bench calibrate clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ bench: $(VENV)/.tested  ## measure against other libraries (half an hour, 3 GB o
 	$(PIP) -e '.[lifetimes]'
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/rfm.py
+
+calibrate: $(VENV)/.tested  ## check posteriors by simulation (an hour)
+	$(BIN)/python benchmarks/calibrate.py
 
 clean:  ## remove the environment and caches; reports stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -54,9 +54,9 @@ HOSTILE_ZONE = "Pacific/Auckland"  # of every session: no business in these test
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ibis 12 asks DuckDB 2 and pandas 3 in ways that both will drop; that is not ours to mend."""
-    for text in ("ignore:fetch_arrow_table:DeprecationWarning", "ignore:.*infer_string:DeprecationWarning"):
-        config.addinivalue_line("filterwarnings", text)
+    """Ibis 12 asks DuckDB 2 and pandas 3, and xarray NumPy, in ways that they will drop: not ours to mend."""
+    for text in ("fetch_arrow_table", ".*infer_string", "numpy.core"):
+        config.addinivalue_line("filterwarnings", f"ignore:{text}:DeprecationWarning")
     # Spark leaves the socket of each result to the garbage collector, which may come in any later test.
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.*127\.0\.0\.1:ResourceWarning")
 

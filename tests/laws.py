@@ -19,7 +19,9 @@ def change(model, **changes):
 def rows(history, index):
     """Return a history with some of the rows."""
     columns = {
-        f.name: getattr(history, f.name)[index] for f in dataclasses.fields(history) if f.name != "unit"
+        f.name: getattr(history, f.name)[index]
+        for f in dataclasses.fields(history)
+        if f.name not in ("unit", "group", "labels")
     }
     return type(history)(**columns, unit=history.unit)
 

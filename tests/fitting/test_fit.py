@@ -197,13 +197,13 @@ def test_a_handful_of_customers_never_looks_like_a_good_fit(history):
         (
             BGNBD,
             PurchaseHistory(np.zeros(9), np.zeros(9), np.full(9, 30.0)),
-            "number of repeat purchases is 0",
+            "nobody bought again",
         ),
-        (BGNBD, PurchaseHistory(np.zeros(9), np.zeros(9), np.zeros(9)), "number of repeat purchases is 0"),
-        (BGNBD, PurchaseHistory([2], [3], [9], [0]), "customers is 0"),
-        (BGNBD, PurchaseHistory([], [], []), "customers is 0"),
-        (GammaGamma, SpendHistory([], []), "customers is 0"),
-        (GammaGamma, SpendHistory([1, 2], [10, 30], [0, 0]), "customers is 0"),
+        (BGNBD, PurchaseHistory(np.zeros(9), np.zeros(9), np.zeros(9)), "nobody was observed for any time"),
+        (BGNBD, PurchaseHistory([2], [3], [9], [0]), "there are no customers"),
+        (BGNBD, PurchaseHistory([], [], []), "there are no customers"),
+        (GammaGamma, SpendHistory([], []), "there are no customers"),
+        (GammaGamma, SpendHistory([1, 2], [10, 30], [0, 0]), "there are no customers"),
     ],
 )
 def test_data_that_say_nothing_are_refused(kind, history, why):

@@ -9,19 +9,21 @@ import numpy as np
 from clv.fitting.laplace import sample
 from clv.fitting.likelihood import about, total
 from clv.fitting.optimise import Optimum, maximise
-from clv.fitting.plan import Plan
+from clv.fitting.plan import Plan, alike
 from clv.fitting.posterior import Posterior
 from clv.fitting.priors import Priors
 from clv.fitting.result import Fit
 from clv.fitting.transforms import Quantities, rescaled
 from clv.models.protocols import Array, parameter_names
 
+_VAGUE = 0.8  # of the prior's standard deviation: a posterior that is wider has learned next to nothing
+
 
 def most_probable(plan: Plan, history: Any) -> Fit:
     """Fit by the mode of the posterior, with draws where the method makes them."""
     space, scaled, mode = at_mode(plan, history)
     posterior = None
-    if mode.converged and plan.method != "map":
+    if mode.converged and not any(mode.at_bound) and plan.method != "map":
         found = sample(space, scaled, mode, plan.draws, np.random.default_rng(plan.seed))
         posterior = Posterior(found.theta.T, {"k_hat": found.k_hat, "ess": found.effective})
         if plan.method == "nuts":
@@ -49,8 +51,8 @@ def _chains(plan: Plan, space: Quantities, scaled: Any, mode: Optimum, near: Pos
 
 def at_mode(plan: Plan, history: Any) -> tuple[Quantities, Any, Optimum]:
     """Return the space of the plan's priors, the history in its scale, and the mode."""
-    space = Quantities(plan.model, plan.held, plan.priors or Priors.of(plan.model))
     scaled = history.rescaled(history.typical())
+    space = Quantities.of(plan.model, plan.held, plan.priors or Priors.of(plan.model), scaled)
     mode = maximise(space, scaled)
     if not mode.converged:
         mode = maximise(space, scaled, starts=(1.0, -1.0))
@@ -75,8 +77,8 @@ def assembled(plan: Plan, history: Any, space: Quantities, mode: Optimum, poster
         log_likelihood=total(estimate, history),
         covariance=slopes @ mode.covariance @ slopes.T,
         converged=mode.converged,
-        boundary=(),
-        message=_sentence(plan, mode, posterior),
+        boundary=tuple(q.name for q, at in zip(space.priors.quantities, mode.at_bound, strict=True) if at),
+        message=alike(history) + _sentence(plan, space, mode, posterior),
         evaluations=mode.evaluations,
         method=plan.method,
         priors=space.priors,
@@ -91,11 +93,23 @@ def in_unit(space: Quantities, theta: Array, size: float) -> dict[str, Any]:
     return {n: float(v) if np.ndim(v) == 0 and n not in space.held else v for n, v in found.items()}
 
 
-def _sentence(plan: Plan, mode: Optimum, posterior: Posterior | None) -> str:
+def _sentence(plan: Plan, space: Quantities, mode: Optimum, posterior: Posterior | None) -> str:
     if not mode.converged:
         return (
             f"M001 the search for the mode of {plan.model.__name__} stopped at a slope of "
             f"{mode.gradient:.1e} a customer. Do not use these numbers; look for extreme customers, or "
             "priors that contradict the data."
         )
-    return "Converged at the mode of the posterior." if posterior is None else posterior.message(plan.method)
+    quantities = space.priors.quantities
+    far = [q.name for q, at in zip(quantities, mode.at_bound, strict=True) if at]
+    if far:
+        return (
+            f"M003 the data contradict the prior on {', '.join(far)}, so that there is nothing to draw from. "
+            "Look for extreme customers, or give a range that allows for them."
+        )
+    if posterior is None:
+        return "Converged at the mode of the posterior."
+    spread = posterior.theta.std(axis=0) / space.priors.sd
+    vague = [q.name for q, share in zip(quantities, spread, strict=True) if share > _VAGUE]
+    told = f" The data say little of {', '.join(vague)}: there the prior speaks." if vague else ""
+    return posterior.message(plan.method) + told

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clv.fitting.optimise import Optimum, maximise
-from clv.fitting.plan import Plan
+from clv.fitting.plan import Plan, alike
 from clv.fitting.result import Fit
 from clv.fitting.transforms import Logs, rescaled
 from clv.models.protocols import Model
@@ -39,7 +39,7 @@ def most_likely(plan: Plan, history: Any) -> Fit:
         covariance=best.covariance * np.outer(values, values),
         converged=best.converged,
         boundary=found.boundary,
-        message=_sentence(model.__name__, best, found),
+        message=alike(history) + _sentence(model.__name__, best, found),
         evaluations=best.evaluations,
         **about(history),
     )
@@ -110,7 +110,8 @@ def _sentence(name: str, best: Optimum, found: _End) -> str:
         )
     if found.boundary:
         return (
-            f"M003 the likelihood keeps rising as {', '.join(found.boundary)} leaves the range of the data. "
+            f"M003 the likelihood keeps rising as {' and '.join(found.boundary)} "
+            f"{'leave' if len(found.boundary) > 1 else 'leaves'} the range of the data. "
             "No simpler model does as well, so forecasts may depend on where the fit stopped. Look for "
             "extreme customers, and test the forecast on a hold-out."
         )

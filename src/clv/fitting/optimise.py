@@ -16,6 +16,7 @@ from clv.fitting.transforms import Space
 from clv.models.protocols import Array, Model
 
 _STEPS = 60  # ten are usual; a flat ridge may take all
+_USUAL = 15  # steps after which slopes of single customers have misled: one with thousands of purchases will
 _LOCAL = 0.2  # a step so short that the curvature along it is that at its end
 _NEAR = 2e-4  # a step so short that one more, by the true Hessian, ends the search
 _NOISE = 1e-12  # rounding of the mean log-likelihood: below it only the slope can tell
@@ -113,19 +114,20 @@ def _search(target: _Target, theta: Array) -> tuple[Array, _Point, Array]:
     """Newton steps; returns the logs of the parameters at the end, the point and the Hessian there.
 
     Far from the end the products of customers' slopes stand for the Hessian ([BHHH]), corrected by what the
-    last step has shown of it: they cost nothing, and never point uphill. Directions of no curvature are
+    last step has shown of it: they cost nothing, and never point uphill. The true one takes their place near
+    the end, or where they lead nowhere. Directions of no curvature are
     followed too, up to the bounds: there ridges end.
     """
     here, near = target(theta), False
     hessian = here.products
-    for _ in range(_STEPS):
+    for taken_so_far in range(_STEPS):
         step = _newton_step(target.space, hessian, here.slope, theta)
         candidate, there = _shortened(target, theta, here, step)
         taken, turned = candidate - theta, there.slope - here.slope
         stuck, theta, here = there is here, candidate, there
         if near and (stuck or np.max(np.abs(taken)) < 1e-5):  # the next step would be 1e-10
             break
-        near = near or stuck or np.max(np.abs(step)) < _NEAR
+        near = near or stuck or np.max(np.abs(step)) < _NEAR or taken_so_far > _USUAL
         hessian = target.hessian(theta, here) if near else _corrected(here.products, taken, turned)
     return theta, here, hessian if near else target.hessian(theta, here)
 

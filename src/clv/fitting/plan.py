@@ -130,10 +130,19 @@ def _usable(value: Any, *, whole: bool) -> bool:
 
 def refuse_uninformative(plan: Plan, history: Any) -> None:
     """FitError M001 where no customer can inform the model."""
-    moments = {"customers": float(history.weight.sum()), **history.moments()}
-    for name, value in moments.items():
-        if not value > 0:
-            raise FitError(
-                f"M001 {plan.model.__name__} cannot be fitted; {name} is {value:g}. Check the extract: does "
-                "it hold what this model learns from, and time for it to happen in?"
-            )
+    known = {"there are no customers, or all have weight 0": float(history.weight.sum()), **history.moments()}
+    wrong = [sentence for sentence, value in known.items() if not value > 0]
+    if wrong:
+        raise FitError(
+            f"M001 {plan.model.__name__} cannot be fitted: {wrong[0]}. Check the extract: does it hold what "
+            "this model learns from, and time for it to happen in?"
+        )
+
+
+def alike(history: Any) -> str:
+    """Say so, where all customers have the same history and nothing shows how they differ."""
+    if len(history) > 1:
+        return ""
+    size = float(history.weight.sum())
+    who = "there is only one customer" if size <= 1 else f"all {size:,.0f} customers have the same history"
+    return f"M003 {who}, so nothing shows how customers differ. "

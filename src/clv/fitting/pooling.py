@@ -1,21 +1,20 @@
 """Parameters by group: each for itself, or each drawn towards what all groups have in common.
 
 Partial pooling takes the quantities of groups, on the real line, for normal around a population mean, with a
-spread of their own: theta = mean + spread · z. Groups with little data keep close to the mean.
-[BH13] Betancourt & Girolami (2013), Hamiltonian Monte Carlo for Hierarchical Models: the non-centred form.
+spread of their own. Groups with little data keep close to the mean.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from clv.errors import FitError
 from clv.fitting.bayes import in_unit
+from clv.fitting.hierarchy import Population, sample
 from clv.fitting.likelihood import about, total
 from clv.fitting.optimise import maximise
 from clv.fitting.plan import Plan, refuse_uninformative
@@ -36,7 +35,7 @@ def by_groups(plan: Plan, history: Any, fit_history: Callable[[Plan, Any], Fit])
     population = _empirical_bayes(plan, history)
     if plan.method == "map":
         return _assembled(plan, history, population, None)
-    return _assembled(plan, history, population, _sampled(plan, history, population))
+    return _assembled(plan, history, population, sample(plan, history.rescaled(population.size), population))
 
 
 def _separately(plan: Plan, history: Any, fit_history: Callable[[Plan, Any], Fit]) -> Fit:
@@ -107,26 +106,13 @@ def _worst(plan: Plan, labels: Sequence[str], fits: Sequence[Fit], posterior: Po
     return "Converged at a maximum in every group."
 
 
-@dataclass(frozen=True)
-class _Population:
-    """What groups have in common, on the real line, and each group's own mode and curvature."""
-
-    size: float  # the unit in which parts are measured
-    priors: Priors
-    mean: Array
-    spread: Array
-    modes: Array  # (groups, quantities)
-    curvature: Array  # of the likelihood at them, (groups, quantities, quantities)
-    evaluations: int
-    converged: bool
-
-
-def _empirical_bayes(plan: Plan, history: Any) -> _Population:
+def _empirical_bayes(plan: Plan, history: Any) -> Population:
     """Find the population that makes the groups likeliest, and the groups given it, in turns (EM)."""
     size, priors = history.typical(), plan.priors or Priors.of(plan.model)
     scaled = history.rescaled(size)
     parts = scaled.parts()
-    whole = maximise(Quantities(plan.model, plan.held, priors), scaled.whole())
+    alone = scaled.whole()
+    whole = maximise(Quantities.of(plan.model, plan.held, priors, alone), alone)
     mean, (centre, width) = whole.theta, priors.between
     spread = np.full(len(mean), np.exp(centre))
     modes, covariances = np.tile(mean, (len(parts), 1)), np.empty((len(parts), len(mean), len(mean)))
@@ -145,8 +131,7 @@ def _empirical_bayes(plan: Plan, history: Any) -> _Population:
         before, spread = spread, _likeliest_spread(squares, len(parts), centre, width)
         if np.max(np.abs(np.log(spread / before))) < _STILL:
             break
-    curvature = np.linalg.inv(covariances) - np.diag(spread**-2)
-    return _Population(size, priors, mean, spread, modes, curvature, evaluations, converged)
+    return Population(size, priors, mean, spread, modes, covariances, evaluations, converged)
 
 
 def _likeliest_spread(squares: Array, groups: int, centre: float, width: float) -> Array:
@@ -159,77 +144,8 @@ def _likeliest_spread(squares: Array, groups: int, centre: float, width: float) 
     return np.exp(s)
 
 
-def _sampled(plan: Plan, history: Any, population: _Population) -> Posterior:
-    """Sample mean, spread and groups by NUTS: standard normals but for the likelihood."""
-    from clv.fitting import nuts
-
-    scaled, priors = history.rescaled(population.size), population.priors
-    space = Quantities(plan.model, plan.held, priors)
-    groups, size = population.modes.shape
-    centre, width = priors.between
-
-    def unpacked(v: Array) -> tuple[Array, Array, Array]:
-        mean = priors.centre + priors.sd * v[..., :size]
-        spread = np.exp(centre + width * v[..., size : 2 * size])
-        return mean, spread, v[..., 2 * size :].reshape(*v.shape[:-1], groups, size)
-
-    def density(v: Array) -> tuple[float, Array]:
-        mean, spread, z = unpacked(v)
-        theta = (mean + spread * z).T  # (quantities, groups)
-        parameters = space.parameters(theta)
-        free = {name: value for name, value in parameters.items() if name not in plan.held}
-        value, slopes = nuts.likelihood(plan.model, scaled, free, plan.held)
-        down = np.einsum("pkg,pg->gk", space.slopes(theta), slopes)
-        parts = [
-            priors.sd * down.sum(axis=0),
-            width * spread * (down * z).sum(axis=0),
-            (down * spread).ravel(),
-        ]
-        return value - float(v @ v) / 2, np.concatenate(parts) - v
-
-    found = nuts.sample(density, _frame(population, priors), plan.seed, plan.draws, plan.chains)
-    mean, spread, z = unpacked(found.theta)
-    theta = np.moveaxis(mean[:, None] + spread[:, None] * z, 1, 2)
-    shown = np.concatenate([mean, np.log(spread), theta.reshape(len(theta), -1)], axis=1)
-    return dataclasses.replace(
-        found,
-        theta=theta,
-        diagnostics=nuts.diagnostics(shown.reshape(plan.chains, plan.draws, -1), found.stats),
-        population={"mean": mean, "spread": spread},
-    )
-
-
-def _frame(population: _Population, priors: Priors) -> Any:
-    """Return the frame in which groups and their mean are about standard normal, given the spread found."""
-    from clv.fitting.nuts import Frame
-
-    groups, size = population.modes.shape
-    centre, width = priors.between
-    ends = (groups + 2) * size
-    precision = np.eye(ends)
-    to_mean, to_group = np.diag(priors.sd), np.diag(population.spread)
-    for at, curvature in enumerate(population.curvature):
-        values, axes = np.linalg.eigh(curvature)
-        curved = (axes * np.maximum(values, 0.0)) @ axes.T
-        own, mean = slice((at + 2) * size, (at + 3) * size), slice(0, size)
-        precision[mean, mean] += to_mean @ curved @ to_mean
-        precision[own, own] += to_group @ curved @ to_group
-        precision[mean, own] += to_mean @ curved @ to_group
-        precision[own, mean] = precision[mean, own].T
-    spreads = slice(size, 2 * size)
-    precision[spreads, spreads] += np.eye(size) * 2 * groups * width**2 / 2  # half of what known groups tell
-    place = np.concatenate(
-        [
-            (population.mean - priors.centre) / priors.sd,
-            (np.log(population.spread) - centre) / width,
-            ((population.modes - population.mean) / population.spread).ravel(),
-        ]
-    )
-    return Frame(place, np.linalg.inv(np.linalg.cholesky(precision)).T)
-
-
-def _assembled(plan: Plan, history: Any, population: _Population, posterior: Posterior | None) -> Fit:
-    space = Quantities(plan.model, plan.held, population.priors)
+def _assembled(plan: Plan, history: Any, population: Population, posterior: Posterior | None) -> Fit:
+    space = Quantities(plan.model, plan.held, population.priors, population.mean)
     estimate = plan.model(**in_unit(space, population.modes.T, population.size))
     model = estimate
     if posterior:
@@ -256,7 +172,7 @@ def _assembled(plan: Plan, history: Any, population: _Population, posterior: Pos
     return dataclasses.replace(fit, log_likelihood=likelihood)
 
 
-def _sentence(plan: Plan, population: _Population, posterior: Posterior | None) -> str:
+def _sentence(plan: Plan, population: Population, posterior: Posterior | None) -> str:
     if not population.converged:
         return "M001 no mode was found for every group. Do not use these numbers; look for extreme customers."
     if posterior:

@@ -15,7 +15,7 @@ from clv.fitting.summary import number
 from clv.models.protocols import Array
 
 _SPAN = 3.5  # standard errors to either side, on the log scale
-_OPEN = 3.0  # natural logs to either side where there is no standard error
+_OPEN = 6.0  # natural logs to either side where there is no standard error
 
 
 @dataclass(frozen=True, repr=False)

@@ -64,8 +64,10 @@ class Fit:
 
     @property
     def passed(self) -> bool:
-        """Whether the fit converged and its draws, where it has any, pass every gate."""
-        return self.converged and not (self.posterior and self.posterior.failures)
+        """Whether the fit converged, and has the draws that its method makes, and they pass every gate."""
+        if self.method in ("laplace", "nuts"):
+            return self.posterior is not None and not self.posterior.failures
+        return self.converged
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -86,12 +86,20 @@ class Quantities:
     model: type[Model]
     held: Mapping[str, Any]
     priors: Priors
-    first: Array | None = None
+    start: Array
 
-    @property
-    def start(self) -> Array:
-        """The place that is given, or the centre of the priors."""
-        return self.priors.centre if self.first is None else self.first
+    @classmethod
+    def of(cls, model: type[Model], held: Mapping[str, Any], priors: Priors, history: Any) -> Quantities:
+        """Return the space in which `model` is fitted to a history, with its own start."""
+        space = cls(model, held, priors, priors.centre)
+        start = np.log(np.asarray(model.start(history), dtype=float))
+        for _ in range(20):  # Newton: the place whose parameters are those of the start
+            at = np.array([v for n, v in space.parameters(space.start).items() if n not in held], dtype=float)
+            step = np.linalg.solve(space.slopes(space.start) / at[:, None], start - np.log(at))
+            space = cls(
+                model, held, priors, np.clip(space.start + np.clip(step, -2, 2), space.low, space.high)
+            )
+        return space
 
     @cached_property
     def low(self) -> Array:

@@ -79,10 +79,10 @@ class PurchaseHistory(Rows):
         return float(np.average(self.T, weights=self.weight)) or 1.0
 
     def moments(self) -> dict[str, float]:
-        """Return what must be above zero for a fit to mean anything, by name."""
+        """Return what must be above zero for a fit to mean anything, by what is wrong otherwise."""
         return {
-            "the number of repeat purchases": float((self.weight * self.x).sum()),
-            "the observed time": float((self.weight * self.T).sum()),
+            "nobody was observed for any time": float((self.weight * self.T).sum()),
+            "nobody bought again": float((self.weight * self.x).sum()),
         }
 
     def rescaled(self, size: float) -> Self:
@@ -190,8 +190,8 @@ class SpendHistory(Rows):
         return float((self.weight * self.S).sum() / (self.weight * self.m).sum())
 
     def moments(self) -> dict[str, float]:
-        """Return what must be above zero for a fit to mean anything, by name."""
-        return {"the number of customers with repeat spend": float(self.weight.sum())}
+        """Return what must be above zero for a fit to mean anything, by what is wrong otherwise."""
+        return {"nobody has repeat purchases with a value": float(self.weight.sum())}
 
     def rescaled(self, size: float) -> Self:
         """Return the same histories in a currency unit that is `size` times as large."""
@@ -237,10 +237,10 @@ class OpportunityHistory(CountedRows):
         return f"opportunities of {self.unit:g} days"
 
     def moments(self) -> dict[str, float]:
-        """Return what must be above zero for a fit to mean anything, by name."""
+        """Return what must be above zero for a fit to mean anything, by what is wrong otherwise."""
         return {
-            "the number of periods with a repeat purchase": float((self.weight * self.x).sum()),
-            "the number of opportunities": float((self.weight * self.n).sum()),
+            "nobody took an opportunity to buy again": float((self.weight * self.x).sum()),
+            "nobody had an opportunity to buy again": float((self.weight * self.n).sum()),
         }
 
     @property
@@ -290,8 +290,8 @@ class RetentionHistory(CountedRows):
         return f"renewals every {self.unit:g} days"
 
     def moments(self) -> dict[str, float]:
-        """Return what must be above zero for a fit to mean anything, by name."""
+        """Return what must be above zero for a fit to mean anything, by what is wrong otherwise."""
         return {
-            "the number of renewals faced": float((self.weight * self.age).sum()),
-            "the number of contracts lost": float((self.weight * self.churned).sum()),
+            "no contract has come up for renewal": float((self.weight * self.age).sum()),
+            "no contract was lost": float((self.weight * self.churned).sum()),
         }

@@ -50,7 +50,7 @@ class History(Protocol):
         ...
 
     def moments(self) -> dict[str, float]:
-        """Return what must be above zero for a fit to mean anything, by name."""
+        """Return what must be above zero for a fit to mean anything, by what is wrong otherwise."""
         ...
 
 

@@ -66,16 +66,17 @@ class Rows:
 
     def parts(self) -> list[Self]:
         """Return the rows of each group as a history of its own, in the order of `labels`."""
-        return [self.rows(np.asarray(self.group == code)) for code in range(len(self.labels))]
+        alone = [self.rows(np.asarray(self.group == code)) for code in range(len(self.labels))]
+        return [dataclasses.replace(part, group=None, labels=()) for part in alone]
 
     def whole(self) -> Self:
         """Return the distinct rows of all groups together."""
         return dataclasses.replace(self, group=None, labels=())._grouped()
 
     def rows(self, rows: NDArray[np.bool_] | slice) -> Self:
-        """Return some of the rows, without groups."""
-        columns = {name: column[rows] for name, column in self._columns().items() if name != "group"}
-        return dataclasses.replace(self, **columns, group=None, labels=())
+        """Return some of the rows."""
+        columns: dict[str, Any] = {name: column[rows] for name, column in self._columns().items()}
+        return dataclasses.replace(self, **columns)
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         names = [f.name for f in dataclasses.fields(self) if f.name not in ("unit", "labels")]
