@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from clv.evaluation.backtest import evaluate_holdout as evaluate_holdout
     from clv.evaluation.choice import compare_models as compare_models
     from clv.evaluation.compare import compare as compare
+    from clv.evaluation.predictive import posterior_predictive as posterior_predictive
+    from clv.evaluation.predictive import prior_predictive as prior_predictive
+    from clv.evaluation.sensitivity import prior_sensitivity as prior_sensitivity
     from clv.evaluation.study import study as study
     from clv.fitting import nuts as nuts
     from clv.fitting.fit import fit as fit
+    from clv.fitting.inference import Inference as Inference
     from clv.fitting.lifetimes import from_lifetimes as from_lifetimes
     from clv.fitting.priors import priors as priors
     from clv.fitting.result import Fit as Fit
@@ -56,6 +60,7 @@ _HOMES = {
     "Fit": "clv.fitting.result",
     "FitError": "clv.errors",
     "GapHistory": "clv.models.histories",
+    "Inference": "clv.fitting.inference",
     "OpportunityHistory": "clv.models.histories",
     "OutputError": "clv.errors",
     "PurchaseHistory": "clv.models.histories",
@@ -71,6 +76,9 @@ _HOMES = {
     "fit": "clv.fitting.fit",
     "forecast": "clv.forecasting.customers",
     "from_lifetimes": "clv.fitting.lifetimes",
+    "posterior_predictive": "clv.evaluation.predictive",
+    "prior_predictive": "clv.evaluation.predictive",
+    "prior_sensitivity": "clv.evaluation.sensitivity",
     "priors": "clv.fitting.priors",
     "show": "clv.reporting.figures",
     "split": "clv.data.holdout",

@@ -87,7 +87,11 @@ def run(config: _Config, strict: _Strict = False) -> None:
         done = run_job(loaded, progress)
     _show(run_blocks(done.study))
     _say("", f"Report: {done.folder / 'report.html'} ({done.manifest['seconds']} s)")
-    _end(strict, any(f.severity == "W" for f in done.study.orders.findings))
+    failed = [fit.message for fit in done.study.fits if not fit.passed]
+    for message in failed:
+        typer.echo(message, err=True)
+    status = 4 if failed and not loaded.fit.accept else 0
+    _end(strict, any(f.severity == "W" for f in done.study.orders.findings), status)
 
 
 @contextmanager

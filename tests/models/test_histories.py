@@ -82,7 +82,7 @@ def test_rescaling_money_moves_spend_and_the_unit_and_nothing_else():
 
 def test_typical_sizes_and_moments_count_customers_not_rows():
     assert ONE.typical() == pytest.approx((9 + 4 * 9 + 2 * 8) / 7)
-    assert list(ONE.moments().values()) == [1 * 2 + 2 * 2, 9 + 4 * 9 + 2 * 8]
+    assert list(ONE.moments().values()) == [9 + 4 * 9 + 2 * 8, 1 * 2 + 2 * 2]
     assert SPEND.typical() == pytest.approx((2 * 10 + 40 + 25) / (2 + 3 + 1))
     assert list(SPEND.moments().values()) == [4]
     assert PurchaseHistory([0], [0], [0]).typical() == 1  # no time has passed: nothing to scale by

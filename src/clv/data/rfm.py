@@ -14,7 +14,7 @@ import numpy as np
 from clv.data.cleaning import segment_column
 from clv.data.engines import fetch, keep, to_pandas, write_parquet
 from clv.data.ready_made import need, read_rfm
-from clv.data.timing import Regularity, gap_sums, regularity
+from clv.data.timing import Regularity, gap_sums, regularity, repeats_by_week
 from clv.errors import ConfigError, DataError
 from clv.models.histories import GapHistory, PurchaseHistory, SpendHistory
 from clv.units import WEEK, as_date, days_in
@@ -170,6 +170,11 @@ class RFM:
     def regularity(self) -> Regularity:
         """How regular purchases are, by the last two gaps of each customer. [WM90] in `timing`."""
         return regularity(self._own_days.inner_join(self.table.select("customer_id"), "customer_id"))
+
+    def repeats_by_week(self, weeks: int) -> list[int]:
+        """Repeat purchase days of all customers in each of the first `weeks` weeks after the first order."""
+        days = self._own_days.inner_join(self.table.select("customer_id"), "customer_id")
+        return repeats_by_week(days, weeks)
 
     @property
     def _own_days(self) -> Any:

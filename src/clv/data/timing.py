@@ -50,6 +50,18 @@ def gap_sums(days: Any) -> Any:
     )
 
 
+def repeats_by_week(days: Any, weeks: int) -> list[int]:
+    """Count the purchase days of all customers, but for everybody's first, in the first `weeks` weeks."""
+    first = days.group_by("customer_id").aggregate(first=days.day.min())
+    start = fetch(days.aggregate(day=days.day.min())).to_pylist()[0]["day"]
+    repeats = days.inner_join(first, "customer_id")
+    repeats = repeats.filter(repeats.day > repeats["first"])
+    repeats = repeats.select(week=((repeats.day - (start or 0)) / 7).floor().cast("int64"))
+    found = fetch(repeats.group_by("week").aggregate(n=repeats.count())).to_pylist()
+    counts = {row["week"]: int(row["n"]) for row in found}
+    return [counts.get(week, 0) for week in range(weeks)]
+
+
 def gap_shares(days: Any, intervals: Sequence[tuple[int, int]]) -> tuple[int, list[float]]:
     """Count all gaps, and the share that lies in each interval of days, ends included; NaN without gaps."""
     gap = _gaps(days).gap

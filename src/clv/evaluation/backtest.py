@@ -14,7 +14,7 @@ from clv.data.holdout import Holdout
 from clv.errors import ConfigError, FitError
 from clv.evaluation import metrics
 from clv.evaluation.inputs import formula_inputs
-from clv.fitting.fit import fit
+from clv.fitting.inference import MAXIMUM_LIKELIHOOD, Inference
 from clv.fitting.result import Fit
 from clv.forecasting import simple
 from clv.forecasting.customers import Forecast, forecast
@@ -81,7 +81,9 @@ class HoldoutResult:
         return _totals(expected, self.holdout, self.economics.churn_rule(), by)
 
 
-def evaluate_holdout(holdout: Holdout, economics: Economics) -> HoldoutResult:
+def evaluate_holdout(
+    holdout: Holdout, economics: Economics, inference: Inference = MAXIMUM_LIKELIHOOD
+) -> HoldoutResult:
     """Fit at the cut, forecast the hold-out, and set run-rates and both formulas beside it.
 
     Everything is revenue: of `economics` only the churn rule of formula 2 plays a part. Raises
@@ -90,7 +92,7 @@ def evaluate_holdout(holdout: Holdout, economics: Economics) -> HoldoutResult:
     import pandas as pd
 
     try:
-        purchase, spend = fit(BGNBD, holdout.rfm), fit(GammaGamma, holdout.rfm)
+        purchase, spend = (inference.fit(model, holdout.rfm) for model in (BGNBD, GammaGamma))
     except FitError as error:
         raise ConfigError(
             f"C007 holdout leaves too little to learn from up to {holdout.cut}: {error.messages[0][5:]} "

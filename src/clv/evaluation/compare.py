@@ -14,7 +14,7 @@ from clv.data.segments import BEHAVIOURAL
 from clv.errors import ConfigError, FitError
 from clv.evaluation.backtest import OTHER, HoldoutResult
 from clv.evaluation.inputs import ALL, formula_inputs
-from clv.fitting.fit import fit
+from clv.fitting.inference import like
 from clv.fitting.result import Fit
 from clv.forecasting import simple
 from clv.forecasting.customers import Forecast, value_of_new
@@ -215,13 +215,12 @@ def _own_fits(forecast: Forecast, by: str, segment: str) -> tuple[Fit, Fit] | No
     part = forecast.base.where(by, segment)
     try:
         purchase, spend = (
-            fit(type(forecast.purchase.estimate), part),
-            fit(type(forecast.spend.estimate), part),
+            like(fitted).fit(type(fitted.estimate), part) for fitted in (forecast.purchase, forecast.spend)
         )
     except FitError:
         return None
     enough = purchase.customers >= SMALL and spend.customers >= REPEATERS
-    usable = purchase.converged and spend.converged and not spend.boundary
+    usable = purchase.passed and spend.passed and not spend.boundary
     finite = np.isfinite(spend.model.expected_spend_terms(np.zeros(1))[0]).all()
     return (purchase, spend) if enough and usable and finite else None
 

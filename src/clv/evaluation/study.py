@@ -16,7 +16,7 @@ from clv.data.segments import RFMCuts
 from clv.errors import ConfigError
 from clv.evaluation.backtest import HoldoutResult, evaluate_holdout
 from clv.evaluation.compare import Comparison, compare
-from clv.fitting.fit import fit
+from clv.fitting.inference import MAXIMUM_LIKELIHOOD, Inference
 from clv.fitting.result import Fit
 from clv.forecasting.customers import Forecast, forecast, value_of_new
 from clv.forecasting.economics import Economics
@@ -62,6 +62,12 @@ class Study:
         return self.orders.as_of_date
 
     @property
+    def fits(self) -> tuple[Fit, ...]:
+        """All fits behind the numbers, those of the hold-out last."""
+        held = (self.holdout.purchase, self.holdout.spend) if self.holdout else ()
+        return (self.purchase, self.spend, *held)
+
+    @property
     def cac(self) -> float | None:
         """One acquisition cost for all customers, where it is given as one."""
         return self.economics.cac if isinstance(self.economics.cac, int | float) else None
@@ -72,14 +78,17 @@ def study(
     economics: Economics,
     *,
     holdout: dt.date | None = None,
+    inference: Inference = MAXIMUM_LIKELIHOOD,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Study:
     """Run the whole path on a log: check, count, fit, hold out, forecast, compare.
 
-    `holdout` is the day that ends the calibration period of the hold-out, which runs to as_of.
+    `holdout` is the day that ends the calibration period of the hold-out, which runs to as_of. `inference`
+    says by what method models are fitted, and with which priors.
     `progress` is called with the name of each step before it begins. Raises DataError, ConfigError or
     FitError where the path cannot go on.
     """
+    inference.check(BGNBD, GammaGamma)
     progress("Counting customers")
     rfm = orders.rfm()
     cuts = RFMCuts.of(rfm)
@@ -90,9 +99,9 @@ def study(
         held = split(orders, holdout)
         held_cuts = RFMCuts.of(held.rfm)
         held = held.with_rfm(held_cuts.apply(held.rfm))
-        tested = evaluate_holdout(held, economics)
+        tested = evaluate_holdout(held, economics, inference)
     progress("Fitting purchases and spend")
-    purchase, spend = fit(BGNBD, rfm), fit(GammaGamma, rfm)
+    purchase, spend = (inference.fit(model, rfm) for model in (BGNBD, GammaGamma))
     progress("Forecasting every customer")
     terms = {"margin": economics.margin, "discount": economics.discount}
     ahead = forecast(purchase, spend, rfm, economics.horizon, **terms)

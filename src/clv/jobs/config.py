@@ -17,9 +17,11 @@ from clv.data.contract import Transactions
 from clv.data.engines import ENGINES, Engine
 from clv.data.engines.addresses import expanded
 from clv.errors import ClvError, ConfigError
+from clv.fitting.inference import Inference
 from clv.forecasting.economics import Economics
 from clv.jobs.runs import slug
 from clv.jobs.wording import sentences, shown, unknown
+from clv.models import BGNBD, GammaGamma
 from clv.units import as_date, horizon_days
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -138,6 +140,20 @@ class Split(_Section):
     cut: Day
 
 
+class Fitting(_Section):
+    """By what method the models are fitted, and with which priors; whether failed gates are put up with."""
+
+    method: Literal["mle", "map", "laplace", "nuts"] = "mle"
+    seed: Annotated[int, Field(ge=0)] = 0
+    priors: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
+    accept: bool = False
+
+    def inference(self) -> Inference:
+        """The same for the functions that fit."""
+        ranges = {name: (low, high) for name, (low, high) in self.priors.items()}
+        return Inference(self.method, self.seed, ranges, self.accept)
+
+
 class Report(_Section):
     """What the report is called, and the folder that its runs go to."""
 
@@ -154,6 +170,7 @@ class Config(_Section):
     segments: Segments = Segments()
     economics: Worth
     holdout: Split | None = None
+    fit: Fitting = Fitting()
     report: Report
     base: Path = Field(default=Path(), exclude=True)
 
@@ -259,6 +276,7 @@ def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
     for section, check in (
         ("economics", lambda: Economics(**{"margin": 0.5, **worth})),
         ("input", lambda: Transactions("", **options)),
+        ("fit", lambda: Fitting.model_validate(given("fit", Fitting)).inference().check(BGNBD, GammaGamma)),
     ):
         try:
             check()
@@ -270,5 +288,6 @@ def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
 def _with_path(message: str, section: str) -> str:
     """Give a key its path, where a message begins with its name."""
     code, name, rest = message.split(" ", 2)
-    model: type[BaseModel] = Worth if section == "economics" else Input
+    sections: dict[str, type[BaseModel]] = {"economics": Worth, "fit": Fitting, "input": Input}
+    model = sections[section]
     return f"{code} '{section}.{name}' {rest}" if name in model.model_fields else message

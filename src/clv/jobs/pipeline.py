@@ -55,6 +55,7 @@ def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> 
         checked(config),
         config.assumptions(),
         holdout=config.holdout.cut if config.holdout else None,
+        inference=config.fit.inference(),
         progress=progress,
     )
     progress("Writing the report")

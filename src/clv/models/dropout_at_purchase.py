@@ -26,7 +26,7 @@ from clv.models.quantities import (
     gamma_mixing,
 )
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
-from clv.models.simulation import purchase_histories
+from clv.models.simulation import Log, purchase_histories
 from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, log_sum
 
 
@@ -106,15 +106,20 @@ class DropoutAtPurchase(RepeatPurchases):
         """Posterior mean of p, the probability of leaving at a purchase."""
         return np.asarray((self.a + self._states(h)[-1]) / (self.a + self.b + h.x + self._first))
 
-    def simulate(self, rng: np.random.Generator, T: Array, grain: float = 1 / 7) -> PurchaseHistory:
-        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact)."""
+    def simulate(
+        self, rng: np.random.Generator, T: Array, grain: float = 1 / 7, log: Log | None = None
+    ) -> PurchaseHistory:
+        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact).
+
+        `log` receives customers and times of repeat purchases.
+        """
         size = np.shape(T)
         r, alpha, a, b = (np.broadcast_to(v, size) for v in self._fields())
         leave = rng.beta(a, b)
         until = np.where(rng.random(size) < leave * self._first, 0.0, np.inf)
         rate = rng.gamma(r, 1 / alpha)
         found: PurchaseHistory = purchase_histories(
-            rng, T, rate, shape=self._k, until=until, leave=leave, grain=grain, kind=self.History
+            rng, T, rate, shape=self._k, until=until, leave=leave, grain=grain, kind=self.History, log=log
         )
         return found
 

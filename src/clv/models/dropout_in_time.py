@@ -15,7 +15,7 @@ from clv.models.histories import PurchaseHistory
 from clv.models.nbd import NBD
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive, Scale, parameter_names
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
-from clv.models.simulation import purchase_histories
+from clv.models.simulation import Log, purchase_histories
 from clv.models.special import digamma_rise, log_rising, log_sum, over_time
 
 
@@ -86,13 +86,18 @@ class DropoutInTime(RepeatPurchases):
         at_T = self._clock_slopes(h.T, self._clock(h.T)[0])["beta"][1]
         return np.asarray(-self.s * alive * at_T - (self.s + 1) * left * means[-1])
 
-    def simulate(self, rng: np.random.Generator, T: Array, grain: float = 1 / 7) -> PurchaseHistory:
-        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact)."""
+    def simulate(
+        self, rng: np.random.Generator, T: Array, grain: float = 1 / 7, log: Log | None = None
+    ) -> PurchaseHistory:
+        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact).
+
+        `log` receives customers and times of repeat purchases.
+        """
         r, alpha, s, beta = (np.broadcast_to(v, np.shape(T)) for v in (self.r, self.alpha, self.s, self.beta))
         rate = rng.gamma(r, 1 / alpha)
         leaving = np.maximum(rng.gamma(s, 1 / beta), 1e-300)
         until = self._age(rng.exponential(1 / leaving))
-        return purchase_histories(rng, T, rate, until=until, grain=grain, kind=PurchaseHistory)
+        return purchase_histories(rng, T, rate, until=until, grain=grain, kind=PurchaseHistory, log=log)
 
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""

@@ -15,7 +15,7 @@ from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Limits, Parameter, Positive, Scale
 from clv.models.quantities import PURCHASE_SPREAD, PURCHASES, gamma_mixing
 from clv.models.repeat_purchases import RepeatPurchases, gamma_start, log_count, same_rate
-from clv.models.simulation import purchase_histories
+from clv.models.simulation import Log, purchase_histories
 from clv.models.special import digamma_rise, log_rising
 
 
@@ -62,10 +62,15 @@ class NBD(RepeatPurchases):
         """Zero: nobody leaves."""
         return 0 * self.expected_rate(h)
 
-    def simulate(self, rng: np.random.Generator, T: Array, grain: float = 1 / 7) -> PurchaseHistory:
-        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact)."""
+    def simulate(
+        self, rng: np.random.Generator, T: Array, grain: float = 1 / 7, log: Log | None = None
+    ) -> PurchaseHistory:
+        """Draw one history for each age in T; purchases in one `grain` of time count once (0: exact).
+
+        `log` receives customers and times of repeat purchases.
+        """
         r, alpha = (np.broadcast_to(v, np.shape(T)) for v in self._fields())
-        return purchase_histories(rng, T, rng.gamma(r, 1 / alpha), grain=grain, kind=PurchaseHistory)
+        return purchase_histories(rng, T, rng.gamma(r, 1 / alpha), grain=grain, kind=PurchaseHistory, log=log)
 
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Parameter
+
+type Log = list[tuple[NDArray[np.intp], Array]]  # numbers of customers, and the times of a purchase of each
 
 
 def purchase_histories[H: PurchaseHistory](
@@ -18,11 +21,12 @@ def purchase_histories[H: PurchaseHistory](
     leave: Parameter = 0.0,
     grain: float,
     kind: type[H],
+    log: Log | None = None,
 ) -> H:
     """Draw a history of `kind` for each age in T.
 
     Gaps are Erlang(shape) at `rate`; a customer leaves at age `until`, and after each repeat purchase with
-    probability `leave`. Purchases in one `grain` of time count once, at its end.
+    probability `leave`. Purchases in one `grain` of time count once, at its end; `log` receives them.
     """
     T = np.atleast_1d(np.asarray(T, dtype=float))
     size, rate = T.shape, np.atleast_1d(rate)
@@ -36,5 +40,7 @@ def purchase_histories[H: PurchaseHistory](
         log_gaps[bought] += np.log(at[bought] - t_x[bought])
         x[bought] += 1
         t_x[bought] = at[bought]
+        if log is not None:
+            log.append((np.flatnonzero(bought), at[bought]))
         active &= rng.random(size) >= leave
     return kind.simulated(x, t_x, T, log_gaps)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from clv.fitting.posterior import quantiles
 from clv.reporting.grid import Column, Table
 from clv.units import horizon_end, in_words, percent
 
@@ -53,25 +54,42 @@ def _cost_words(study: Study) -> str:
     return f"{cac:,.2f} {study.orders.money_unit} a customer"
 
 
+METHODS = {
+    "mle": "Maximum likelihood",
+    "map": "The mode of the posterior",
+    "laplace": "Draws from the posterior by importance sampling (PSIS)",
+    "nuts": "Draws from the posterior by Hamiltonian Monte Carlo (NUTS)",
+}
+
+
 def estimates(study: Study) -> Table:
-    """Parameters of both models with standard errors and 90 % intervals."""
-    rows = []
+    """Parameters of both models with errors and 90 % intervals; of draws their means, and quantities too."""
+    rows: list[tuple[object, ...]] = []
     for fit in (study.purchase, study.spend):
-        intervals, errors = fit.intervals(), fit.standard_errors
-        for name, value in fit.parameters.items():
-            rows.append((type(fit.estimate).__name__, name, value, errors[name], *intervals[name]))
+        model, intervals, errors = type(fit.estimate).__name__, fit.intervals(), fit.standard_errors
+        means = {name: float(draws.mean()) for name, draws in fit.draws.items()}
+        rows += [
+            (model, name, means.get(name, value), errors[name], *intervals[name])
+            for name, value in fit.parameters.items()
+        ]
+        rows += [
+            (model, name, float(v.mean()), float(v.std()), *map(float, quantiles(v, 0.9)))
+            for name, v in fit.quantities.items()
+        ]
+    drawn = study.purchase.posterior is not None
     frame = pd.DataFrame(rows, columns=["model", "parameter", "value", "error", "low", "high"])
     columns = (
         Column("model", "Model", "text"),
         Column("parameter", "Parameter", "text"),
-        Column("value", "Estimate", "number"),
-        Column("error", "Standard error", "number"),
+        Column("value", "Mean" if drawn else "Estimate", "number"),
+        Column("error", "Standard deviation" if drawn else "Standard error", "number"),
         Column("low", "90 % from", "number"),
         Column("high", "to", "number"),
     )
     basis = (
-        f"Maximum likelihood on {study.purchase.customers:,.0f} customers ({study.purchase.histories:,} "
-        f"distinct histories; log-likelihood {study.purchase.log_likelihood:,.3f}) and "
+        f"{METHODS[study.purchase.method]} on {study.purchase.customers:,.0f} customers "
+        f"({study.purchase.histories:,} distinct histories; log-likelihood "
+        f"{study.purchase.log_likelihood:,.3f}) and "
         f"{study.spend.customers:,.0f} with repeat spend ({study.spend.log_likelihood:,.3f}). Time in "
         f"weeks, money in {study.orders.money_unit}."
     )

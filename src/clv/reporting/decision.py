@@ -92,8 +92,6 @@ def lights(study: Study) -> list[Light]:
     warnings = sum(f.severity == "W" for f in study.orders.findings)
     money = study.orders.reconciliation().set_index("reason")["money"].abs()
     covered = money.get("used", 0.0) / money.sum() if money.sum() else 0.0
-    fits = (study.purchase, study.spend)
-    edge = [type(f.estimate).__name__ for f in fits if f.at_edge]
     found = [
         Light(
             "Data",
@@ -105,11 +103,7 @@ def lights(study: Study) -> list[Light]:
             _level(1 - covered, 1 - limits.COVERAGE_GOOD, 1 - limits.COVERAGE_BAD),
             f"{show_value(covered, 'share')} of booked money is modelled",
         ),
-        Light(
-            "Fit",
-            "fair" if edge else "good",
-            f"{', '.join(edge)} at a boundary" if edge else "both models at a maximum",
-        ),
+        _fit(study),
     ]
     missed = model_error(study)
     if missed is None:
@@ -117,6 +111,18 @@ def lights(study: Study) -> list[Light]:
         return [*found, Light("Hold-out", "fair", words)]
     level = _level(abs(missed), limits.LEVEL_GOOD, limits.LEVEL_BAD)
     return [*found, Light("Hold-out", level, f"total {miss(missed)}")]
+
+
+def _fit(study: Study) -> Light:
+    """Red where draws fail a gate, of the hold-out too; amber where a model sits at a boundary."""
+    failed = dict.fromkeys(type(f.estimate).__name__ for f in study.fits if not f.passed)
+    if failed:
+        return Light("Fit", "bad", f"{', '.join(failed)} failed: see Method")
+    edge = [type(f.estimate).__name__ for f in (study.purchase, study.spend) if f.at_edge]
+    if edge:
+        return Light("Fit", "fair", f"{', '.join(edge)} at a boundary")
+    drawn = study.purchase.posterior is not None
+    return Light("Fit", "good", "every gate is passed" if drawn else "both models at a maximum")
 
 
 def model_error(study: Study) -> float | None:
@@ -139,7 +145,8 @@ def unknowns(study: Study) -> list[str]:
         if study.holdout
         else "nothing measures the doubt"
     )
-    notes = [f"All figures are best estimates without bands; {tested}.", *_costs(study)]
+    kind = "means over draws" if study.purchase.posterior else "best estimates"
+    notes = [f"All figures are {kind} without bands; {tested}.", *_costs(study)]
     notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
     if study.forecast.days > span:
         notes.append(

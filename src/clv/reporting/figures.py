@@ -15,6 +15,7 @@ import numpy as np
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.compare import Comparison
+from clv.evaluation.predictive import PredictiveCheck
 from clv.reporting import tables
 from clv.reporting.grid import Table, show_value
 
@@ -97,6 +98,35 @@ def ages(ax: Axes, table: Table) -> None:
     ax.legend(frameon=False)
 
 
+def check_frequency(ax: Axes, table: Table) -> None:
+    """Bars of what was seen, with the middle and 90 % of simulations as dots and whiskers."""
+    frame, places = table.frame, np.arange(len(table.frame))
+    ax.bar(places, frame["actual"] * 100, 0.7, **STYLES["actual"])
+    spread = [(frame["middle"] - frame["low"]) * 100, (frame["high"] - frame["middle"]) * 100]
+    colour = STYLES["model"]["color"]
+    bars = {"fmt": "o", "markersize": 4, "capsize": 3, "color": colour, "label": _SIMULATED}
+    ax.errorbar(places, frame["middle"] * 100, yerr=spread, **bars)
+    turned = max(map(len, frame["row"])) > _UPRIGHT
+    ax.set_xticks(places, frame["row"], rotation=45 if turned else 0, ha="right" if turned else "center")
+    ax.set_xlabel(table.columns[0].label)
+    ax.set_ylabel("Share of customers, %")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def check_tracking(ax: Axes, table: Table) -> None:
+    """A line of purchases a week, over the band that 90 % of simulations fill."""
+    frame, colour = table.frame, STYLES["model"]["color"]
+    band = {"color": colour, "alpha": 0.22, "linewidth": 0, "label": _SIMULATED}
+    ax.fill_between(frame["row"], frame["low"], frame["high"], **band)
+    ax.plot(frame["row"], frame["middle"], color=colour, linestyle="--", linewidth=1.2, label="Model, middle")
+    ax.plot(frame["row"], frame["actual"], color=INK, linewidth=1.6, label="Actual")
+    ax.set_xlabel("Weeks since the first order of the base")
+    ax.set_ylabel("Repeat purchases a week")
+    ax.set_ylim(bottom=0)
+    ax.set_xlim(1, frame["row"].max())
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
 def _drawn(table: Table) -> pd.DataFrame:
     """The rows that a chart shows: segments with few customers stay in the table, where any are left."""
     solid = table.frame[~table.frame["few"].astype(bool)] if "few" in table.frame else table.frame
@@ -142,6 +172,8 @@ def _short(name: str) -> str:
 
 
 _LONGEST_LABEL = 32
+_SIMULATED = "Model, 90 % of simulations"
+_UPRIGHT = 6  # letters of a label that has room beside its neighbours
 _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     # prefix of a table's name → (drawer, height in inches a row; 0: fixed)
     "contenders": (contenders, 0.0),
@@ -150,6 +182,8 @@ _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     "holdout_by": (holdout_segments, 0.66),
     "concentration": (concentration, 0.0),
     "ages": (ages, 0.0),
+    "check_frequency": (check_frequency, 0.0),
+    "check_tracking": (check_tracking, 0.0),
 }
 
 
@@ -231,13 +265,22 @@ class Chart:
         return f"<figure><figcaption>{escape(self.table.title)}</figcaption>{svg(self.table)}</figure>"
 
 
-def show(source: Study | Comparison, name: str = "clv") -> Chart:
+def show(source: Study | Comparison | PredictiveCheck, name: str | None = None) -> Chart:
     """Draw one figure of the report, for a notebook.
 
-    A comparison has one, "clv". A study has "contenders", "calibration", "concentration", "ages", and
-    "clv_by_<segment>" and "holdout_by_<segment>" for its segments. Raises ConfigError C001 for another name.
+    A comparison has one, "clv"; a predictive check "frequency" and, where it knows days, "tracking"; the
+    first is drawn without a name. A study has "contenders", "calibration", "concentration", "ages", and
+    "clv_by_<segment>" and "holdout_by_<segment>" for its segments. Raises ConfigError C001 for another
+    name.
     """
-    makers = _of_comparison(source) if isinstance(source, Comparison) else _of_study(source)
+    makers = (
+        _of_comparison(source)
+        if isinstance(source, Comparison)
+        else _of_check(source)
+        if isinstance(source, PredictiveCheck)
+        else _of_study(source)
+    )
+    name = next(iter(makers)) if name is None else name
     if name not in makers:
         raise ConfigError(f"C001 there is no figure {name!r}; there are {', '.join(makers)}.")
     return Chart(makers[name]())
@@ -245,6 +288,11 @@ def show(source: Study | Comparison, name: str = "clv") -> Chart:
 
 def _of_comparison(comparison: Comparison) -> dict[str, Callable[[], Table]]:
     return {"clv": partial(tables.new_customers, comparison)}
+
+
+def _of_check(check: PredictiveCheck) -> dict[str, Callable[[], Table]]:
+    names = ("frequency", "tracking") if check.tracking is not None else ("frequency",)
+    return {name: partial(tables.predictive, check, name) for name in names}
 
 
 def _of_study(study: Study) -> dict[str, Callable[[], Table]]:

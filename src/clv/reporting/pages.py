@@ -255,6 +255,8 @@ def assumptions(study: Study) -> Page:
 
 def method(study: Study) -> Page:
     """How it was computed."""
+    drawn = study.purchase.posterior is not None
+    sampled = "means are over all draws" if drawn else "no sampling is involved"
     notes = [
         "Purchases: BG/NBD (Fader, Hardie and Lee 2005). While active a customer buys at random at a rate "
         "of its own; after any repeat purchase it may leave for good. A customer who bought once counts as "
@@ -262,11 +264,18 @@ def method(study: Study) -> Page:
         "Spend: Gamma-Gamma (Fader and Hardie 2013). The value of a customer's orders varies around a mean "
         "of its own; few orders pull the estimate towards the average of all.",
         "Value: margin × expected purchases, discounted at each purchase's time × expected spend a "
-        "purchase. Customers with the same history share one computation; no sampling is involved.",
+        f"purchase. Customers with the same history share one computation; {sampled}.",
         f"{study.purchase.message} "
         f"{study.spend.message if study.spend.message != study.purchase.message else ''}".strip(),
     ]
     finding = (
-        "Two published models, fitted by maximum likelihood; the formulas can be recomputed in the workbook."
+        f"Two published models. {background.METHODS[study.purchase.method]}; the formulas can be "
+        "recomputed in the workbook."
     )
-    return Page("method", "Method", finding, [background.estimates(study)], notes=notes)
+    shown = [background.estimates(study)]
+    if drawn and study.spend.posterior:
+        notes += [
+            str(said) for fit in (study.purchase, study.spend) if fit.priors for said in fit.priors.words()
+        ]
+        shown.append(tables.sensitivity(study))
+    return Page("method", "Method", finding, shown, notes=notes)

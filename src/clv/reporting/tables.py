@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,16 @@ from clv.evaluation.backtest import MODEL, HoldoutResult
 from clv.evaluation.compare import SMALL, Comparison
 from clv.evaluation.inputs import ALL
 from clv.evaluation.metrics import top_share
+from clv.evaluation.sensitivity import prior_sensitivity
 from clv.forecasting import simple
 from clv.forecasting.customers import value_of_new
-from clv.reporting.grid import Column, Table
+from clv.reporting.grid import Column, Kind, Table
 from clv.reporting.thresholds import TOP_SHARES
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
+    from clv.evaluation.predictive import PredictiveCheck
     from clv.evaluation.study import Study
 
 
@@ -45,6 +47,47 @@ def reconciliation(orders: Transactions) -> Table:
         frame,
         f"All rows of the input, as of {orders.as_of_date}; booked amounts, refunds negative.",
         total=True,
+    )
+
+
+def predictive(check: PredictiveCheck, name: Literal["frequency", "tracking"]) -> Table:
+    """What was seen beside what a model simulates: shares of customers, or purchases by week."""
+    frame = check.frequency if name == "frequency" else check.tracking
+    if frame is None:
+        raise ConfigError(
+            "C001 there is no tracking: the days of purchases are not known. Check with an RFM table."
+        )
+    kind: Kind = "share" if name == "frequency" else "count"
+    columns = (
+        Column("row", str(frame.index.name).capitalize(), "text"),
+        Column("actual", "Actual", kind),
+        Column("low", "Model, 5 %", kind),
+        Column("middle", "Middle", kind),
+        Column("high", "95 %", kind),
+    )
+    shown = frame.reset_index(names="row")
+    return Table(f"check_{name}", check.title, columns, shown, "Simulated customers of the same ages.")
+
+
+def sensitivity(study: Study) -> Table:
+    """How much the two models' results owe to their priors."""
+    rows = [
+        (type(fit.estimate).__name__, name, row["half"], row["twice"])
+        for fit in (study.purchase, study.spend)
+        for name, row in prior_sensitivity(fit).iterrows()
+    ]
+    columns = (
+        Column("model", "Model", "text"),
+        Column("prior", "Prior on", "text"),
+        Column("half", "If it counted half", "signed"),
+        Column("twice", "If it counted twice", "signed"),
+    )
+    return Table(
+        "sensitivity",
+        "What the results owe to priors",
+        columns,
+        pd.DataFrame(rows, columns=["model", "prior", "half", "twice"]),
+        "Change of expected purchases in a year, and of the mean value of a purchase.",
     )
 
 
