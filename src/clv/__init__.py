@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clv.evaluation.backtest import evaluate_holdout as evaluate_holdout
     from clv.evaluation.choice import compare_models as compare_models
     from clv.evaluation.compare import compare as compare
+    from clv.evaluation.pooling import compare_pooling as compare_pooling
     from clv.evaluation.predictive import posterior_predictive as posterior_predictive
     from clv.evaluation.predictive import prior_predictive as prior_predictive
     from clv.evaluation.sensitivity import prior_sensitivity as prior_sensitivity
@@ -72,6 +73,7 @@ _HOMES = {
     "Transactions": "clv.data.contract",
     "compare": "clv.evaluation.compare",
     "compare_models": "clv.evaluation.choice",
+    "compare_pooling": "clv.evaluation.pooling",
     "evaluate_holdout": "clv.evaluation.backtest",
     "fit": "clv.fitting.fit",
     "forecast": "clv.forecasting.customers",

@@ -112,9 +112,7 @@ def posterior_predictive(
     fit remembers. Raises ConfigError C012 for a fit by groups: check a group with a fit of its own.
     """
     if fit.groups:
-        raise ConfigError(
-            "C012 a predictive check is of one set of parameters. Fit the group in doubt alone."
-        )
+        raise ConfigError("C012 a predictive check is of one set of parameters. Fit a group alone.")
     source = fit.history if data is None else data
     if source is None:
         raise ConfigError("C012 a fit that was read from a file does not know its data. Give them: data=rfm.")

@@ -274,8 +274,7 @@ def method(study: Study) -> Page:
     )
     shown = [background.estimates(study)]
     if drawn and study.spend.posterior:
-        notes += [
-            str(said) for fit in (study.purchase, study.spend) if fit.priors for said in fit.priors.words()
-        ]
+        priors = [fit.priors for fit in (study.purchase, study.spend) if fit.priors]
+        notes += [f"Prior on {said}." for each in priors for said in each.words()]
         shown.append(tables.sensitivity(study))
     return Page("method", "Method", finding, shown, notes=notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -50,13 +50,11 @@ def reconciliation(orders: Transactions) -> Table:
     )
 
 
-def predictive(check: PredictiveCheck, name: Literal["frequency", "tracking"]) -> Table:
+def predictive(check: PredictiveCheck, name: str) -> Table:
     """What was seen beside what a model simulates: shares of customers, or purchases by week."""
     frame = check.frequency if name == "frequency" else check.tracking
     if frame is None:
-        raise ConfigError(
-            "C001 there is no tracking: the days of purchases are not known. Check with an RFM table."
-        )
+        raise ConfigError("C001 there is no tracking: days of purchases are not known. Check with data=rfm.")
     kind: Kind = "share" if name == "frequency" else "count"
     columns = (
         Column("row", str(frame.index.name).capitalize(), "text"),
