@@ -1,5 +1,6 @@
 """The command line: what it prints, where, and with which exit status."""
 
+import dataclasses
 import json
 import os
 import re
@@ -69,6 +70,33 @@ def test_a_run_ends_with_the_report(call: Call, job: Callable[..., Path]) -> Non
     assert len(fits) == 2
     assert fits[0].endswith("; time in weeks")
     assert "\nUse the model: its total came out 12.0 % too low, and the tenth of customers" in out
+
+
+@pytest.mark.parametrize(("accept", "status"), [(False, 4), (True, 0)])
+def test_draws_that_fail_a_gate_end_a_run_with_4_unless_accepted(
+    call: Call,
+    job: Callable[..., Path],
+    small_study: Study,
+    monkeypatch: pytest.MonkeyPatch,
+    accept: bool,
+    status: int,
+) -> None:
+    purchase = clv.fit(clv.BGNBD, small_study.rfm, method="laplace", draws=200)
+    assert purchase.posterior is not None
+    bad = dataclasses.replace(purchase.posterior, diagnostics={"k_hat": 0.9, "ess": 12.0})
+    failed = dataclasses.replace(purchase, posterior=bad, message=bad.message("laplace"))
+    study = dataclasses.replace(small_study, purchase=failed)
+    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: study)
+    config = job()
+    config.write_text(config.read_text() + f'[fit]\nmethod = "laplace"\naccept = {str(accept).lower()}\n')
+    ended, out, err = call("run", config)
+    assert ended == status
+    assert "M002 k_hat is 0.9, above 0.7" in err
+    assert 'Use method="nuts".' in err
+    report = Path(out.rsplit("Report: ", 1)[1].split(" (")[0])
+    assert "BGNBD failed: see Method" in report.read_text(encoding="utf-8")
+    model = json.loads((report.parent / "model.json").read_text())
+    assert model["purchase"]["passed"] is False
 
 
 def test_the_whole_path_from_init_to_a_report_of_cdnow(call: Call, tmp_path: Path) -> None:
@@ -281,7 +309,7 @@ def test_what_cannot_be_fitted_exits_4(call: Call, job: Callable[..., Path], sma
     before = files(config.parent)
     status, _, err = call("run", config)
     assert status == 4
-    assert "M001 GammaGamma cannot be fitted; " in err
+    assert "M001 GammaGamma cannot be fitted: nobody has repeat purchases with a value" in err
     assert files(config.parent) == before
 
 

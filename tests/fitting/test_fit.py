@@ -202,8 +202,8 @@ def test_a_handful_of_customers_never_looks_like_a_good_fit(history):
         (BGNBD, PurchaseHistory(np.zeros(9), np.zeros(9), np.zeros(9)), "nobody was observed for any time"),
         (BGNBD, PurchaseHistory([2], [3], [9], [0]), "there are no customers"),
         (BGNBD, PurchaseHistory([], [], []), "there are no customers"),
-        (GammaGamma, SpendHistory([], []), "there are no customers"),
-        (GammaGamma, SpendHistory([1, 2], [10, 30], [0, 0]), "there are no customers"),
+        (GammaGamma, SpendHistory([], []), "nobody has repeat purchases with a value"),
+        (GammaGamma, SpendHistory([1, 2], [10, 30], [0, 0]), "nobody has repeat purchases with a value"),
     ],
 )
 def test_data_that_say_nothing_are_refused(kind, history, why):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import clv
 from clv.data.contract import Transactions
 from clv.datasets import example_path
 from clv.errors import ConfigError
@@ -491,3 +492,35 @@ def test_a_file_of_the_forgotten_is_an_input(tmp_path: Path) -> None:
     assert config.inputs() == {"path": "log.csv", "erased": "gone.csv"}
     assert config.written()["input"]["erased"] == "gone.csv"
     assert config.transactions().erased == tmp_path / "gone.csv"
+
+
+# How to fit.
+
+
+def test_how_models_are_fitted_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(PLAIN, encoding="utf-8")
+    assert load(path).fit.inference() == clv.Inference()
+    more = '[fit]\nmethod = "laplace"\nseed = 3\naccept = true\npriors.spend = [0.5, 2]\n'
+    path.write_text(PLAIN + more, encoding="utf-8")
+    assert load(path).fit.inference() == clv.Inference("laplace", 3, {"spend": (0.5, 2.0)}, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('method = "laplac"', "C001 'fit.method' must be "),
+        ("seed = -1", "C001 'fit.seed' "),
+        ("priors.spend = [1]", "C001 'fit.priors' must be ranges, name = [low, high]; got [1]."),
+        (
+            'method = "map"\npriors.spent = [1, 2]',
+            "C012 'fit.priors' has no quantity 'spent'. There are purchases, ",
+        ),
+        ('method = "map"\npriors.spend = [2, 1]', "C012 the prior on spend of GammaGamma must be a range"),
+        ("priors.spend = [1, 2]", "C012 'fit.priors' say nothing to method"),
+    ],
+)
+def test_a_way_to_fit_that_cannot_be_meant_is_named(tmp_path: Path, lines: str, message: str) -> None:
+    told = refused(tmp_path, f"{PLAIN}[fit]\n{lines}\n")
+    assert len(told) == 1
+    assert told[0].startswith(message)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import clv
 from clv.data.contract import Transactions
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.inputs import ALL
@@ -248,6 +249,28 @@ def test_the_light_of_the_fit(small_study: Study) -> None:
     assert level(boundary=()) == "good"
     assert level(boundary=("a",)) == "fair"
     assert level(covariance=small_study.purchase.covariance * math.nan) == "fair"
+
+
+def test_draws_show_their_priors_and_a_failed_gate_is_red(small_study: Study) -> None:
+    purchase, spend = (
+        clv.fit(kind, small_study.rfm, method="laplace", draws=200) for kind in (clv.BGNBD, clv.GammaGamma)
+    )
+    drawn = dataclasses.replace(small_study, purchase=purchase, spend=spend)
+    page = pages.method(drawn)
+    assert "Draws from the posterior by importance sampling" in page.finding
+    said = " ".join(page.notes)
+    assert "Prior on share_lost: share of customers lost at a purchase; 90 % between 0.02 and 0.7." in said
+    assert "every gate is passed" in said
+    estimates, sensitivity = page.tables
+    assert {"r", "share_lost", "q", "own_weight"} <= set(estimates.frame["parameter"])
+    assert [c.label for c in estimates.columns][2:4] == ["Mean", "Standard deviation"]
+    assert list(sensitivity.frame["prior"][:4]) == [q.name for q in clv.BGNBD.quantities]
+    assert sensitivity.frame["twice"].abs().max() < 0.2
+    assert decision.lights(drawn)[2].words == "every gate is passed"
+    assert decision.unknowns(drawn)[0].startswith("All figures are means over draws without bands")
+    bad = dataclasses.replace(spend.posterior, diagnostics={"k_hat": 0.9})
+    light = decision.lights(dataclasses.replace(drawn, spend=dataclasses.replace(spend, posterior=bad)))[2]
+    assert (light.level, light.words) == ("bad", "GammaGamma failed: see Method")
 
 
 def with_cac(study: Study, cac: float | None) -> Study:

@@ -130,7 +130,7 @@ def _usable(value: Any, *, whole: bool) -> bool:
 
 def refuse_uninformative(plan: Plan, history: Any) -> None:
     """FitError M001 where no customer can inform the model."""
-    known = {"there are no customers, or all have weight 0": float(history.weight.sum()), **history.moments()}
+    known = {history.nobody: float(history.weight.sum()), **history.moments()}
     wrong = [sentence for sentence, value in known.items() if not value > 0]
     if wrong:
         raise FitError(

@@ -43,6 +43,14 @@ def _gap(value: Any) -> Any:
     return value
 
 
+def _range(value: Any) -> Any:
+    try:
+        low, high = map(float, value)
+    except (TypeError, ValueError):
+        raise _wrong("C001", "must be ranges, name = [low, high]; got {got}", got=shown(value)) from None
+    return low, high
+
+
 def _salt(value: Any) -> Any:
     """Accept the name of a variable only; no message shows what stands in its place."""
     named = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
@@ -145,13 +153,12 @@ class Fitting(_Section):
 
     method: Literal["mle", "map", "laplace", "nuts"] = "mle"
     seed: Annotated[int, Field(ge=0)] = 0
-    priors: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
+    priors: dict[str, Annotated[tuple[float, float], BeforeValidator(_range)]] = {}
     accept: bool = False
 
     def inference(self) -> Inference:
         """The same for the functions that fit."""
-        ranges = {name: (low, high) for name, (low, high) in self.priors.items()}
-        return Inference(self.method, self.seed, ranges, self.accept)
+        return Inference(self.method, self.seed, self.priors, self.accept)
 
 
 class Report(_Section):

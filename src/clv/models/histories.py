@@ -20,7 +20,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -166,6 +166,8 @@ class GapHistory(PurchaseHistory):
 class SpendHistory(Rows):
     """Repeat spend: m days of positive value that add up to S; `unit` is currency units per 1.0."""
 
+    nobody: ClassVar[str] = "nobody has repeat purchases with a value"
+
     m: Array
     S: Array
     weight: Array = dataclasses.field(default_factory=lambda: np.ones(1))
@@ -191,7 +193,7 @@ class SpendHistory(Rows):
 
     def moments(self) -> dict[str, float]:
         """Return what must be above zero for a fit to mean anything, by what is wrong otherwise."""
-        return {"nobody has repeat purchases with a value": float(self.weight.sum())}
+        return {}
 
     def rescaled(self, size: float) -> Self:
         """Return the same histories in a currency unit that is `size` times as large."""

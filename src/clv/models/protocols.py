@@ -40,6 +40,7 @@ class History(Protocol):
     """Distinct histories with the number of customers who share each."""
 
     weight: Array
+    nobody: ClassVar[str]  # what to say where there are no customers
 
     def typical(self) -> float:
         """Return a typical size of the measured quantity, in the history's unit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,8 @@ class Rows:
 
     group: NDArray[Any] | None = dataclasses.field(default=None, kw_only=True)
     labels: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+
+    nobody: ClassVar[str] = "there are no customers, or all have weight 0"
 
     if TYPE_CHECKING:
 
