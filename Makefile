@@ -30,6 +30,7 @@ format: $(VENV)/.tested  ## format the code
 bench: $(VENV)/.tested  ## measure against other libraries (half an hour, 3 GB of disk)
 	$(PIP) -e '.[lifetimes]'
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/rfm.py
 
 calibrate: $(VENV)/.tested  ## check posteriors by simulation (an hour)
