@@ -1,14 +1,16 @@
-"""Tables of what the numbers rest on: assumptions and estimates."""
+"""Tables of what the numbers rest on: assumptions, estimates and priors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from clv.evaluation.sensitivity import prior_sensitivity
 from clv.fitting.posterior import quantiles
-from clv.reporting.grid import Column, Table
+from clv.reporting.grid import Column, Table, show_value
 from clv.units import horizon_end, in_words, percent
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def _cost_words(study: Study) -> str:
     return f"{cac:,.2f} {study.orders.money_unit} a customer"
 
 
+_SLIGHT = 0.0005  # a change that prints as nothing
 METHODS = {
     "mle": "Maximum likelihood",
     "map": "The mode of the posterior",
@@ -94,3 +97,37 @@ def estimates(study: Study) -> Table:
         f"weeks, money in {study.orders.money_unit}."
     )
     return Table("estimates", "What was estimated", columns, frame, basis)
+
+
+def priors(study: Study) -> Table:
+    """What was believed of each quantity, and how much the two models' results owe to that."""
+    rows = []
+    for fit in (study.purchase, study.spend):
+        words = {q.name: q.words for q in fit.priors.quantities} if fit.priors else {}
+        ranges = fit.priors.ranges if fit.priors else {}
+        for name, row in prior_sensitivity(fit).iterrows():
+            low, high = ranges.get(str(name), (np.nan, np.nan))
+            changes = [_slight(row[power]) for power in ("half", "twice")]
+            rows.append(
+                (type(fit.estimate).__name__, words.get(str(name), "all of them"), low, high, *changes)
+            )
+    columns = (
+        Column("model", "Model", "text"),
+        Column("quantity", "Prior on", "text"),
+        Column("low", "90 % from", "ratio"),
+        Column("high", "to", "ratio"),
+        Column("half", "Counting half", "text"),
+        Column("twice", "Counting twice", "text"),
+    )
+    return Table(
+        "priors",
+        "What was believed before, and what it matters",
+        columns,
+        pd.DataFrame(rows, columns=[c.key for c in columns]),
+        "The range holds nine populations in ten. The last columns: how far expected purchases in a year, or "
+        "the mean value of a purchase, would move if this prior counted half, or twice.",
+    )
+
+
+def _slight(change: float) -> str:
+    return "under 0.1 %" if abs(change) < _SLIGHT else show_value(change, "signed")

@@ -256,7 +256,7 @@ def assumptions(study: Study) -> Page:
 def method(study: Study) -> Page:
     """How it was computed."""
     drawn = study.purchase.posterior is not None
-    sampled = "means are over all draws" if drawn else "no sampling is involved"
+    sampled = "means are over draws" if drawn else "no sampling is involved"
     notes = [
         "Purchases: BG/NBD (Fader, Hardie and Lee 2005). While active a customer buys at random at a rate "
         "of its own; after any repeat purchase it may leave for good. A customer who bought once counts as "
@@ -265,8 +265,7 @@ def method(study: Study) -> Page:
         "of its own; few orders pull the estimate towards the average of all.",
         "Value: margin × expected purchases, discounted at each purchase's time × expected spend a "
         f"purchase. Customers with the same history share one computation; {sampled}.",
-        f"{study.purchase.message} "
-        f"{study.spend.message if study.spend.message != study.purchase.message else ''}".strip(),
+        *(f"{type(fit.estimate).__name__}: {fit.message}" for fit in (study.purchase, study.spend)),
     ]
     finding = (
         f"Two published models. {background.METHODS[study.purchase.method]}; the formulas can be "
@@ -274,7 +273,5 @@ def method(study: Study) -> Page:
     )
     shown = [background.estimates(study)]
     if drawn and study.spend.posterior:
-        priors = [fit.priors for fit in (study.purchase, study.spend) if fit.priors]
-        notes += [f"Prior on {said}." for each in priors for said in each.words()]
-        shown.append(tables.sensitivity(study))
+        shown.append(background.priors(study))
     return Page("method", "Method", finding, shown, notes=notes)

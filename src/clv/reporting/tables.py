@@ -14,7 +14,6 @@ from clv.evaluation.backtest import MODEL, HoldoutResult
 from clv.evaluation.compare import SMALL, Comparison
 from clv.evaluation.inputs import ALL
 from clv.evaluation.metrics import top_share
-from clv.evaluation.sensitivity import prior_sensitivity
 from clv.forecasting import simple
 from clv.forecasting.customers import value_of_new
 from clv.reporting.grid import Column, Kind, Table
@@ -65,28 +64,6 @@ def predictive(check: PredictiveCheck, name: str) -> Table:
     )
     shown = frame.reset_index(names="row")
     return Table(f"check_{name}", check.title, columns, shown, "Simulated customers of the same ages.")
-
-
-def sensitivity(study: Study) -> Table:
-    """How much the two models' results owe to their priors."""
-    rows = [
-        (type(fit.estimate).__name__, name, row["half"], row["twice"])
-        for fit in (study.purchase, study.spend)
-        for name, row in prior_sensitivity(fit).iterrows()
-    ]
-    columns = (
-        Column("model", "Model", "text"),
-        Column("prior", "Prior on", "text"),
-        Column("half", "If it counted half", "signed"),
-        Column("twice", "If it counted twice", "signed"),
-    )
-    return Table(
-        "sensitivity",
-        "What the results owe to priors",
-        columns,
-        pd.DataFrame(rows, columns=["model", "prior", "half", "twice"]),
-        "Change of expected purchases in a year, and of the mean value of a purchase.",
-    )
 
 
 def findings(study: Study) -> Table:
