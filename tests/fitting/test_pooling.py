@@ -1,6 +1,7 @@
 """Parameters by group: for themselves, drawn together, or all alike."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import clv
@@ -167,6 +168,31 @@ def test_spend_is_pooled_as_well():
     mean = fit.estimate.p * fit.estimate.gamma / (fit.estimate.q - 1)
     assert mean[0] < mean[1]
     assert mean[0] < mean[2]
+
+
+def test_cohorts_of_contracts_are_pooled_too():
+    rows = [
+        (2021, 1, 400, 100),
+        (2021, 2, 300, 50),
+        (2021, 3, 250, 30),
+        (2022, 1, 300, 40),
+        (2022, 2, 260, 25),
+    ]
+    columns = ["cohort", "age", "at_risk", "churned"]
+    table = clv.Renewals(pd.DataFrame([*rows, (2023, 1, 12, 7)], columns=columns))
+    fit = clv.fit(clv.SBG, table, method="map", by="cohort")
+    assert fit.groups == ("2021", "2022", "2023")
+    alone = clv.fit(clv.SBG, table, method="map", by="cohort", pooling="none")
+    lost = [1 - f.estimate.survival(1) for f in (fit, alone)]
+    assert lost[0][0] == pytest.approx(lost[1][0], abs=0.01)
+    assert lost[0][2] < lost[1][2] - 0.03  # five of twelve stay: too few to believe
+    whole = table.history(clv.RetentionHistory)
+    parts = table.history(clv.RetentionHistory, by=("cohort",))
+    assert sorted(zip(parts.whole().age, parts.whole().churned, parts.whole().weight, strict=True)) == sorted(
+        zip(whole.age, whole.churned, whole.weight, strict=True)
+    )
+    with pytest.raises(DataError, match="D047"):
+        clv.fit(clv.SBG, table, method="map", by="channel")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 import clv
 from clv.errors import ConfigError, DataError
 from clv.fitting.result import Fit
+from clv.forecasting.customers import value_of_new
 from clv.models.draws import mean_over_draws, over_draws
 
 TERMS = {"margin": 0.3, "discount": 0.15}
@@ -106,6 +107,15 @@ def test_groups_that_a_base_does_not_have_are_refused(
         .min()
         > 0
     )
+
+
+def test_a_new_customer_has_no_group_yet(sample_rfm: clv.RFM) -> None:
+    spend, by_cohort = (
+        clv.fit(clv.GammaGamma, sample_rfm),
+        clv.fit(clv.BGNBD, sample_rfm, method="map", by="cohort"),
+    )
+    with pytest.raises(ConfigError, match="C012 the value of a new customer"):
+        value_of_new(by_cohort, spend, sample_rfm, "12m", **TERMS)
 
 
 def test_a_fit_that_failed_a_gate_still_forecasts_and_says_so(

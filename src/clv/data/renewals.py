@@ -84,24 +84,27 @@ class Renewals:
         return cls(_at_risk(counted), period)
 
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
-        """Return how many were lost at each age, and how many are alive after their last.
+        """Return how many were lost at each age, and how many are alive after their last, by cohort if asked.
 
-        Raises DataError D047 for a kind of history other than `RetentionHistory`.
+        Raises DataError D047 for a kind of history other than `RetentionHistory`, or another column.
         """
-        if by or kind is not RetentionHistory:
+        if set(by) - {"cohort"} or kind is not RetentionHistory:
             raise DataError(
-                f"D047 a table of renewals gives retention histories; got {kind.__name__}, by={by!r}."
+                f'D047 a table of renewals gives retention histories, by "cohort" or for all; got '
+                f"{kind.__name__}, by={by!r}."
             )
         t = self.table
         later = t.groupby("cohort", sort=False)["at_risk"].shift(-1, fill_value=0)
         alive = t["survived"] - later
-        lost, still = (n.groupby(t["age"]).sum() for n in (t["churned"], alive))
-        lost, still = lost[lost > 0], still[still > 0]
+        keys = [t["cohort"].astype(str).rename("group") if by else t["age"].rename("group") * 0, t["age"]]
+        lost, still = (n.groupby(keys).sum().reset_index(name="n") for n in (t["churned"], alive))
+        lost, still = lost[lost["n"] > 0], still[still["n"] > 0]
         found = RetentionHistory(
-            np.concatenate([lost.index, still.index]),
+            np.concatenate([lost["age"], still["age"]]),
             np.repeat([1.0, 0.0], [len(lost), len(still)]),
-            np.concatenate([lost, still]),
+            np.concatenate([lost["n"], still["n"]]),
             self.unit,
+            group=np.concatenate([lost["group"], still["group"]]) if by else None,
         )
         return found  # type: ignore[return-value]
 

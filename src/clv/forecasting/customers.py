@@ -250,8 +250,14 @@ def value_of_new(
 ) -> float:
     """Value of a just-acquired customer over a horizon, before acquisition cost.
 
-    Its first order counts at the mean of the first orders in `rfm`, its repeat orders by the models.
+    Its first order counts at the mean of the first orders in `rfm`, its repeat orders by the models. Raises
+    ConfigError C012 for fits by groups, of which a new customer has none yet.
     """
+    if purchase.groups or spend.groups:
+        raise ConfigError(
+            "C012 the value of a new customer needs fits of all customers together; got one by groups. Use "
+            'pooling="complete", or fit the segment it will belong to.'
+        )
     return new_customer_value(
         purchase.model,
         spend.model,
