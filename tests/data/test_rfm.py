@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import clv
 from clv.data.contract import Transactions
 from clv.data.holdout import Holdout, split
 from clv.data.rfm import RFM, value_histories
@@ -452,3 +453,10 @@ def test_a_split_that_leaves_nothing(whole: Transactions) -> None:
         split(whole, "1996-12-31")
     with pytest.raises(ConfigError, match="C001 cut must be a date"):
         split(whole, "end of September")
+
+
+def test_a_model_that_is_given_a_table_asks_for_histories(base: RFM) -> None:
+    with pytest.raises(AttributeError, match=r"no attribute 'by_\w+'\. A model reads histories: rfm.history"):
+        clv.BGNBD(0.2, 4.0, 0.8, 2.4).p_alive(base)
+    with pytest.raises(AttributeError, match=r"no attribute 'colour'\.$"):
+        _ = base.colour

@@ -208,3 +208,10 @@ def test_the_first_ten_customers(fit, customers):
     found = fit.model.expected_spend(ten["spend_days"].to_numpy(float), ten["repeat_spend"].to_numpy() / 100)
     want = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
     np.testing.assert_allclose(found, want, atol=5.1e-3)
+
+
+def test_no_value_is_above_infinity_and_none_below_zero():
+    found = GammaGamma(6.0, 4.0, 15.0).spend_cdf(
+        np.array([2.0]), np.array([30.0]), np.array([0.0, 1e300, np.inf])
+    )
+    np.testing.assert_array_equal(found, [0.0, 1.0, 1.0])

@@ -32,6 +32,7 @@ _COLUMNS = (
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 _SPEND = ("spend_days", "repeat_spend")
+_ASKED = {"by_x", "by_t", "by_state", "x", "t_x", "m", "S"}  # by models, of a history
 COHORT_MONTHS = 12  # cohorts are months when first orders span at most this many, else quarters
 
 
@@ -199,6 +200,13 @@ class RFM:
 
     def __repr__(self) -> str:
         return f"<RFM of {len(self):,} customers as of {self.as_of}>"
+
+    if not TYPE_CHECKING:  # a checker is to find misspelt names
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to do where a model's method was given this table in place of its histories."""
+            hint = " A model reads histories: rfm.history(clv.PurchaseHistory)." if name in _ASKED else ""
+            raise AttributeError(f"an RFM table has no attribute {name!r}.{hint}")
 
     def __len__(self) -> int:
         return int(fetch(self.table.aggregate(n=self.table.count())).to_pylist()[0]["n"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from clv.fitting.optimise import Optimum, maximise
 from clv.fitting.plan import Plan, alike
 from clv.fitting.result import Fit
+from clv.fitting.summary import UNKNOWN
 from clv.fitting.transforms import Logs, rescaled
 from clv.models.protocols import Model
 
@@ -39,7 +41,7 @@ def most_likely(plan: Plan, history: Any) -> Fit:
         covariance=best.covariance * np.outer(values, values),
         converged=best.converged,
         boundary=found.boundary,
-        message=alike(history) + _sentence(model.__name__, best, found),
+        message=alike(history) + _sentence(model.__name__, space.names, best, found),
         evaluations=best.evaluations,
         **about(history),
     )
@@ -97,7 +99,7 @@ def _limit(
     return (), model
 
 
-def _sentence(name: str, best: Optimum, found: _End) -> str:
+def _sentence(name: str, names: Sequence[str], best: Optimum, found: _End) -> str:
     if not best.converged:
         return (
             f"M001 the fit of {name} stopped before a maximum (slope {best.gradient:.1e} a customer). Do "
@@ -117,6 +119,10 @@ def _sentence(name: str, best: Optimum, found: _End) -> str:
         )
     if np.isnan(best.covariance).any():
         return "M003 the likelihood is flat along a ridge: forecasts hold, single parameters do not."
+    open_ends = np.sqrt(np.diag(best.covariance)) * norm.ppf(0.95) > np.log(UNKNOWN)
+    vague = [name for name, at in zip(names, open_ends, strict=True) if at]
+    if vague:
+        return f"Converged at a maximum; the data hardly determine {' and '.join(vague)}."
     return "Converged at a maximum."
 
 

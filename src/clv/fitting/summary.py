@@ -10,7 +10,7 @@ import numpy as np
 from clv.fitting.posterior import quantiles
 from clv.models.protocols import Array
 
-_UNKNOWN = 1e4  # an interval that ends so many times above its estimate says nothing
+UNKNOWN = 1e4  # an interval that ends so many times above its estimate says nothing
 _GROUPS = 30  # rows of a table that are still read
 
 
@@ -38,7 +38,7 @@ def _estimated(fit: Any) -> list[str]:
     intervals, lines = fit.intervals(), []
     for name, value in fit.parameters.items():
         low, high = intervals[name]
-        known = np.isfinite(high) and high < _UNKNOWN * value
+        known = np.isfinite(high) and high < UNKNOWN * value
         doubt = (
             ""
             if fit.model is not fit.estimate or fit.method == "lifetimes"

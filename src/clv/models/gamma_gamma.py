@@ -82,7 +82,9 @@ class GammaGamma(Parametric):
         value/(value + gamma + S) is Beta(p, q + p·m) over purchases and customers like this one.
         """
         own = self.gamma + np.asarray(S)
-        return np.asarray(betainc(self.p, self.q + self.p * np.asarray(m), value / (value + own)))
+        with np.errstate(divide="ignore"):
+            share = 1 / (1 + own / np.asarray(value, dtype=float))
+        return np.asarray(betainc(self.p, self.q + self.p * np.asarray(m), share))
 
     def spend_quantile(self, m: Array, S: Array, share: Array) -> Array:
         """Value that a purchase does not exceed with probability `share`, given m spend days of total S."""
