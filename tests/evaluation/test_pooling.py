@@ -36,16 +36,20 @@ def held():
     return clv.split(orders, dt.date(2024, 8, 20))
 
 
-def test_drawn_together_small_groups_forecast_better_than_alone_or_alike(held):
-    found = clv.compare_pooling(held, BGNBD, "channel")
+@pytest.fixture(scope="module")
+def found(held):
+    return clv.compare_pooling(held, BGNBD, "channel")
+
+
+def test_drawn_together_small_groups_forecast_better_than_alone_or_alike(found):
     assert list(found.index) == ["complete", "partial", "none"]
     assert found["log_score"].idxmax() == "partial"
     assert found["group_error"].idxmin() == "partial"
     assert np.all(found["worst_group"] >= found["group_error"])
 
 
-def test_scores_are_those_of_single_customers(held):
-    found = clv.compare_pooling(held, BGNBD, "channel").loc["complete"]
+def test_scores_are_those_of_single_customers(held, found):
+    found = found.loc["complete"]
     fit = clv.fit(BGNBD, held.rfm, method="map", by="channel", pooling="complete")
     frame = held.rfm.to_pandas()
     h = clv.PurchaseHistory.from_days(frame["frequency"], frame["recency"], frame["T"])
