@@ -23,7 +23,7 @@ def most_probable(plan: Plan, history: Any) -> Fit:
     """Fit by the mode of the posterior, with draws where the method makes them."""
     space, scaled, mode = at_mode(plan, history)
     posterior = None
-    if mode.converged and not any(mode.at_bound) and plan.method != "map":
+    if mode.converged and plan.method != "map" and np.isfinite(mode.covariance).all():
         found = sample(space, scaled, mode, plan.draws, np.random.default_rng(plan.seed))
         posterior = Posterior(found.theta.T, {"k_hat": found.k_hat, "ess": found.effective})
         if plan.method == "nuts":
@@ -107,6 +107,8 @@ def _sentence(plan: Plan, space: Quantities, mode: Optimum, posterior: Posterior
             f"M003 the data contradict the prior on {', '.join(far)}, so that there is nothing to draw from. "
             "Look for extreme customers, or give a range that allows for them."
         )
+    if posterior is None and plan.method != "map":
+        return "M001 the posterior does not curve down at its mode, so that there is nothing to draw from."
     if posterior is None:
         return "Converged at the mode of the posterior."
     spread = posterior.theta.std(axis=0) / space.priors.sd

@@ -54,7 +54,7 @@ def maximise(space: Space, history: Any, starts: Sequence[float] = (0.0,)) -> Op
     free = _free(space, theta)
     return Optimum(
         theta=theta,
-        covariance=_covariance(hessian * target.customers, free),
+        covariance=_covariance(hessian * target.customers, free, 1e-14 if space.precision().any() else 1e-8),
         gradient=float(np.max(np.abs(point.slope[_open(space, theta, -point.slope)]), initial=0.0)),
         at_bound=tuple(~free),
         evaluations=target.evaluations,
@@ -181,11 +181,14 @@ def _newton_step(space: Space, hessian: Array, slope: Array, theta: Array) -> Ar
     return np.zeros_like(slope)
 
 
-def _covariance(hessian: Array, free: NDArray[np.bool_]) -> Array:
-    """Invert the Hessian of the free parameters; NaN when the likelihood is flat or not curved down."""
+def _covariance(hessian: Array, free: NDArray[np.bool_], flat: float) -> Array:
+    """Invert the Hessian of the free parameters; NaN where it is not curved down, or `flat` for its largest.
+
+    The least curvature of a likelihood may be noise; of a posterior it is that of a prior.
+    """
     covariance = np.full(hessian.shape, np.nan)
     inner = hessian[np.ix_(free, free)]
     values, vectors = np.linalg.eigh(inner)
-    if len(values) and values[0] > 1e-8 * values[-1]:
+    if len(values) and values[0] > flat * values[-1]:
         covariance[np.ix_(free, free)] = (vectors / values) @ vectors.T
     return covariance
