@@ -97,6 +97,37 @@ def test_what_cannot_be_checked_is_refused(tmp_path):
     assert len(clv.posterior_predictive(stored, H, draws=5).frequency) == 8
 
 
+@pytest.mark.parametrize("size", [30.4 / 7, 365.25 / 7])
+def test_the_unit_of_a_history_changes_no_check(size):
+    ours, theirs = (clv.posterior_predictive(clv.fit(BGNBD, h)) for h in (H, H.rescaled(size)))
+    np.testing.assert_allclose(theirs.frequency["middle"], ours.frequency["middle"], atol=0.004)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: clv.prior_predictive(BGNBD, H, foo=3),
+        lambda: clv.prior_predictive(BGNBD, H, r=3),
+        lambda: clv.prior_predictive(BGNBD, H, draws=0),
+        lambda: clv.prior_predictive(clv.BGCNBD, clv.GapHistory(H.x, H.t_x, H.T, log_gaps=0.0), k=-1),
+        lambda: clv.posterior_predictive(clv.fit(BGNBD, H), draws=0),
+        lambda: clv.fit(BGNBD, H).profile("r", points=0),
+        lambda: clv.fit(BGNBD, H).profile("r", points=2.5),
+        lambda: clv.fit(BGNBD, H, by=5),
+        lambda: clv.fit(BGNBD, H, by=("cohort", "cohort")),
+        lambda: clv.fit(BGNBD, H, method="nuts", seed=2**70),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(call):
+    with pytest.raises(ConfigError, match="C012"):
+        call()
+
+
+def test_weights_need_not_be_whole():
+    some = PurchaseHistory([0, 1, 3], [0, 10, 25], [30, 30, 30], [0.2, 0.3, 0.1])
+    assert clv.posterior_predictive(clv.fit(BGNBD, some), draws=20).frequency.notna().all(axis=None)
+
+
 def test_a_large_base_is_sampled():
     many = PurchaseHistory(H.x, H.t_x, H.T, 1000.0)
     check = clv.posterior_predictive(clv.fit(BGNBD, many), draws=20)

@@ -134,6 +134,18 @@ def test_the_log_likelihood_takes_a_vector_for_groups():
     np.testing.assert_allclose(slope, [s for _, s in each])
 
 
+def test_places_where_there_is_no_model_are_nowhere():
+    import pytensor
+    import pytensor.tensor as pt
+
+    r = pt.dscalar("r")
+    value = clv.nuts.log_likelihood(BGNBD, H, r=r, alpha=7.0, a=0.9, b=2.0)
+    f = pytensor.function([r], [value, pytensor.grad(value, r)], mode="CVM")
+    assert f(-1.0) == [-np.inf, 0.0]
+    assert f(0.0) == [-np.inf, 0.0]
+    assert np.isfinite(f(0.5)).all()
+
+
 def test_a_given_number_is_passed_on_and_unknown_names_are_refused():
     gaps = clv.GapHistory([0, 2], [0, 20], [30, 30], log_gaps=[0, 4.5])
     value = clv.nuts.log_likelihood(clv.BGCNBD, gaps, r=0.5, alpha=7.0, a=0.9, b=2.0, k=2)

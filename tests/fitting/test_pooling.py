@@ -76,14 +76,49 @@ def test_the_unit_changes_no_group(fits, size):
 def test_each_group_for_itself_is_what_its_customers_alone_give():
     together = clv.fit(BGNBD, H, method="laplace", pooling="none")
     for code, part in enumerate(H.parts()):
-        one = clv.fit(BGNBD, part, method="laplace")
+        one = clv.fit(BGNBD, part, method="laplace", seed=code)
         np.testing.assert_allclose(together.draws["alpha"][:, code], one.draws["alpha"])
         assert together.parameters["a"][code] == pytest.approx(one.parameters["a"])
-    assert together.posterior.diagnostics["k_hat"] == max(
-        clv.fit(BGNBD, part, method="laplace").posterior.diagnostics["k_hat"] for part in H.parts()
-    )
     assert together.passed
     assert "purchases: repeat purchases" in together.summary()
+
+
+def test_groups_with_the_same_data_have_draws_of_their_own():
+    part = H.parts()[1]
+    twice = [np.tile(v, 2) for v in (part.x, part.t_x, part.T)]
+    data = PurchaseHistory(*twice, group=np.repeat(["a", "b"], len(part)))
+    drawn = clv.fit(BGNBD, data, method="laplace", pooling="none").draws["alpha"]
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("ratio", [5.0, 20.0, 60.0])
+def test_groups_that_differ_widely_are_found(ratio):
+    rng = np.random.default_rng(4)
+    parts = [BGNBD(0.8, 40.0 / often, 0.8, 2.5).simulate(rng, np.full(300, 60.0)) for often in (1.0, ratio)]
+    columns = [np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "t_x", "T")]
+    fit = clv.fit(BGNBD, PurchaseHistory(*columns, group=np.repeat(["few", "many"], 300)), method="map")
+    assert fit.converged
+    rate = fit.parameters["r"] / fit.parameters["alpha"]
+    assert rate[1] / rate[0] == pytest.approx(ratio, rel=0.25)
+
+
+def test_a_group_that_is_empty_or_has_no_label_is_refused():
+    weights = np.where(H.group == 3, 0.0, 1.0)
+    none = PurchaseHistory(H.x, H.t_x, H.T, weights, group=H.group, labels=H.labels)
+    for pooling in ("none", "partial"):
+        with pytest.raises(FitError, match=r"M001 tiny \(1 groups?\) has no customers"):
+            clv.fit(BGNBD, none, method="map", pooling=pooling)
+    with pytest.raises(DataError, match="D046 group must hold numbers of 1 labels"):
+        PurchaseHistory([1, 0], [2, 0], [9, 9], group=[0, 1], labels=("a",))
+
+
+def test_each_group_has_its_own_errors():
+    fit = clv.fit(BGNBD, H, pooling="none")
+    one = clv.fit(BGNBD, H.parts()[0])
+    for name, error in one.standard_errors.items():
+        assert fit.standard_errors[name][0] == pytest.approx(error)
+        assert fit.intervals()[name][0][0] == pytest.approx(one.intervals()[name][0])
+    assert np.isnan(clv.fit(BGNBD, H, method="map").aic)
 
 
 def test_all_alike_is_a_fit_without_groups():

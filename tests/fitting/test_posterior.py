@@ -200,6 +200,12 @@ def test_few_customers_hear_that_the_prior_speaks():
     assert "prior" not in clv.fit(BGNBD, purchases(4000), method="laplace").message
 
 
+def test_a_prior_that_the_data_object_to_is_called_that():
+    fit = clv.fit(BGNBD, CASES[BGNBD], method="laplace", priors={"share_lost": (0.0001, 0.0002)})
+    assert "The data object to the prior on share_lost" in fit.message
+    assert "say little of share_lost" not in fit.message
+
+
 def test_data_that_contradict_a_prior_give_no_draws():
     fit = clv.fit(BGNBD, CASES[BGNBD], method="laplace", priors={"purchases": (1e-3, 1.01e-3)})
     assert fit.message.startswith("M003 the data contradict the prior on purchase_spread")

@@ -1,5 +1,6 @@
 """Fits as files: what comes back, what is refused, and that no customer is in them."""
 
+import dataclasses
 import json
 
 import arviz as az
@@ -56,6 +57,15 @@ def test_no_customer_is_in_a_file(name, tmp_path):
     assert few["histories"] > 20
     assert all(not isinstance(v, list) or len(v) < 10 for v in few.values())
     assert {p.name for p in tmp_path.iterdir()} == {"fit.json", *(["fit.nc"] if FITS[name].posterior else [])}
+
+
+def test_a_fit_that_failed_still_fails_when_it_is_read(tmp_path):
+    for at, worst in enumerate((np.inf, np.nan, 0.9)):
+        bad = dataclasses.replace(FITS["laplace"].posterior, diagnostics={"k_hat": worst})
+        dataclasses.replace(FITS["laplace"], posterior=bad).save(tmp_path / f"{at}.json")
+        again = Fit.load(tmp_path / f"{at}.json")
+        assert not again.passed
+        assert again.posterior.message("laplace").startswith("M002")
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):

@@ -79,7 +79,7 @@ def test_each_group_is_forecast_by_its_own_parameters(sample_rfm: clv.RFM, drawn
             clv.fit(clv.BGNBD, part),
             model=clv.BGNBD(**{name: float(v[code]) for name, v in purchase.parameters.items()}),
         )
-        money = clv.fit(clv.GammaGamma, part, method="laplace", draws=100)
+        money = clv.fit(clv.GammaGamma, part, method="laplace", draws=100, seed=code)
         alone = clv.forecast(one, money, part, **TERMS)
         alone.rfm.__dict__["paid_share"] = (
             sample_rfm.paid_share

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +14,7 @@ import numpy as np
 
 from clv.data.rfm import RFM
 from clv.errors import ConfigError
+from clv.fitting.plan import never_estimated, refuse_unless_whole
 from clv.fitting.priors import Priors, Ranges
 from clv.fitting.result import Fit
 from clv.fitting.transforms import Quantities, rescaled
@@ -91,9 +91,10 @@ def prior_predictive(
     ConfigError C012
         For priors that cannot be meant.
     """
+    refuse_unless_whole(1, draws=draws)
     known = Priors.of(model, priors)
     history = data.history(model.History)
-    held = {f.name: given.get(f.name, f.default) for f in dataclasses.fields(model) if f.name == "k"}  # type: ignore[arg-type]
+    held = never_estimated(model, given)
     space = Quantities(model, held, known, known.centre)
     rng = np.random.default_rng(seed)
     normal = np.clip(rng.standard_normal((draws, len(known.centre))), -3, 3)
@@ -111,6 +112,7 @@ def posterior_predictive(
     `data` are those that were fitted, an RFM table for the weekly tracking; by default the history that the
     fit remembers. Raises ConfigError C012 for a fit by groups: check a group with a fit of its own.
     """
+    refuse_unless_whole(1, draws=draws)
     if fit.groups:
         raise ConfigError("C012 a predictive check is of one set of parameters. Fit a group alone.")
     source = fit.history if data is None else data
@@ -134,23 +136,32 @@ def _check(
 
     kind = next(k for k in _KINDS if isinstance(history, k))
     labels, share = _KINDS[kind](history)
-    weights = np.rint(history.weight).astype(int)
-    rows = np.repeat(np.arange(len(history)), weights)
-    if len(rows) > _CUSTOMERS:
-        rows = rng.choice(rows, _CUSTOMERS, replace=False)
+    rows = _customers(history, rng)
     weeks = _weeks(history, data)
     found, tracked = [], []
     for model in models:
         log: list[Any] = []
-        more = {"log": log} if weeks else {}
-        found.append(share(model.simulate(rng, _design(history)[rows], **more)))
-        tracked.append(_by_week(log, history, rows, weeks) * len(weights.repeat(weights)) / len(rows))
+        more: dict[str, Any] = {"log": log} if weeks else {}
+        if kind is PurchaseHistory:
+            more["grain"] = 1 / history.unit  # a day, as in the data
+        with np.errstate(all="ignore"):  # of priors some draws are beyond what a float holds
+            found.append(share(model.simulate(rng, _design(history)[rows], **more)))
+        tracked.append(_by_week(log, history, rows, weeks) * history.weight.sum() / len(rows))
     frequency = pd.DataFrame({"actual": share(history), **_bands(found)}, index=labels)
     tracking = None
     if weeks:
         index = pd.RangeIndex(1, weeks + 1, name="week")
         tracking = pd.DataFrame({"actual": data.repeats_by_week(weeks), **_bands(tracked)}, index=index)
     return PredictiveCheck(title, frequency, tracking)
+
+
+def _customers(history: Any, rng: np.random.Generator) -> Any:
+    """Rows of as many customers as there are, or of some of them drawn at random."""
+    weight = history.weight
+    if weight.sum() <= _CUSTOMERS and np.array_equal(weight, np.rint(weight)):
+        return np.repeat(np.arange(len(history)), weight.astype(int))
+    size = int(np.clip(weight.sum(), 1, _CUSTOMERS))
+    return rng.choice(len(history), size, p=weight / weight.sum())
 
 
 def _bands(values: Sequence[Array]) -> dict[str, Array]:

@@ -37,8 +37,9 @@ def prior_sensitivity(fit: Fit) -> pd.DataFrame:
 
     if fit.posterior is None or fit.priors is None or fit.groups:
         raise ConfigError('C012 prior sensitivity needs draws, without groups. Fit with method="laplace".')
-    some = np.linspace(0, len(fit.posterior.theta) - 1, min(_DRAWS, len(fit.posterior.theta))).astype(int)
-    result = _result(fit)[some]
+    most = _DRAWS // 8 if getattr(fit.model, "costly", False) else _DRAWS
+    some = np.linspace(0, len(fit.posterior.theta) - 1, min(most, len(fit.posterior.theta))).astype(int)
+    result = _result(fit, some)
     off = (fit.posterior.theta[some] - fit.priors.centre) / fit.priors.sd
     logs = -(off**2) / 2
     rows = {q.name: logs[:, i] for i, q in enumerate(fit.priors.quantities)} | {"all": logs.sum(axis=1)}
@@ -50,14 +51,13 @@ def prior_sensitivity(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(table).T.rename_axis("prior")
 
 
-def _result(fit: Fit) -> Array:
-    """The main result of each draw."""
+def _result(fit: Fit, some: Any) -> Array:
+    """The main result of some draws."""
     history: Any = fit.history
+    model = type(fit.model)(**{name: v[some, None] for name, v in fit.draws.items()}, **fit.held)
     if isinstance(history, SpendHistory):
-        return np.asarray(fit.model.mean_spend()[:, 0])
+        return np.asarray(model.mean_spend()[:, 0])
     if not isinstance(history, PurchaseHistory):
         raise ConfigError("C012 prior sensitivity is of purchases or spend; ask the draws of other models.")
     share = history.weight / history.weight.sum()
-    return over_draws(
-        fit.model, len(history), lambda m: m.expected_purchases(history, _YEAR / fit.unit) @ share
-    )
+    return over_draws(model, len(history), lambda m: m.expected_purchases(history, _YEAR / fit.unit) @ share)

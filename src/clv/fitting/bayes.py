@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clv.fitting.laplace import sample
-from clv.fitting.likelihood import about, total
+from clv.fitting.likelihood import about, most_likely, total
 from clv.fitting.optimise import Optimum, maximise
 from clv.fitting.plan import Plan, alike
 from clv.fitting.posterior import Posterior
@@ -16,6 +16,7 @@ from clv.fitting.result import Fit
 from clv.fitting.transforms import Quantities, rescaled
 from clv.models.protocols import Array, parameter_names
 
+_OBJECT = 8.0  # log-likelihood that a prior may cost: as far as four standard deviations of what is known
 _VAGUE = 0.8  # of the prior's standard deviation: a posterior that is wider has learned next to nothing
 
 
@@ -24,7 +25,9 @@ def most_probable(plan: Plan, history: Any) -> Fit:
     space, scaled, mode = at_mode(plan, history)
     posterior = None
     if mode.converged and plan.method != "map" and np.isfinite(mode.covariance).all():
-        found = sample(space, scaled, mode, plan.draws, np.random.default_rng(plan.seed))
+        found = sample(
+            space, scaled, mode, plan.draws, np.random.default_rng([plan.seed, *plan.model.__name__.encode()])
+        )
         posterior = Posterior(found.theta.T, {"k_hat": found.k_hat, "ess": found.effective})
         if plan.method == "nuts":
             posterior = _chains(plan, space, scaled, mode, posterior)
@@ -78,7 +81,7 @@ def assembled(plan: Plan, history: Any, space: Quantities, mode: Optimum, poster
         covariance=slopes @ mode.covariance @ slopes.T,
         converged=mode.converged,
         boundary=tuple(q.name for q, at in zip(space.priors.quantities, mode.at_bound, strict=True) if at),
-        message=alike(history) + _sentence(plan, space, mode, posterior),
+        message=alike(history) + _sentence(plan, space, history, mode, posterior),
         evaluations=mode.evaluations,
         method=plan.method,
         priors=space.priors,
@@ -93,7 +96,7 @@ def in_unit(space: Quantities, theta: Array, size: float) -> dict[str, Any]:
     return {n: float(v) if np.ndim(v) == 0 and n not in space.held else v for n, v in found.items()}
 
 
-def _sentence(plan: Plan, space: Quantities, mode: Optimum, posterior: Posterior | None) -> str:
+def _sentence(plan: Plan, space: Quantities, history: Any, mode: Optimum, posterior: Posterior | None) -> str:
     if not mode.converged:
         return (
             f"M001 the search for the mode of {plan.model.__name__} stopped at a slope of "
@@ -111,7 +114,17 @@ def _sentence(plan: Plan, space: Quantities, mode: Optimum, posterior: Posterior
         return "M001 the posterior does not curve down at its mode, so that there is nothing to draw from."
     if posterior is None:
         return "Converged at the mode of the posterior."
-    spread = posterior.theta.std(axis=0) / space.priors.sd
-    vague = [q.name for q, share in zip(quantities, spread, strict=True) if share > _VAGUE]
-    told = f" The data say little of {', '.join(vague)}: there the prior speaks." if vague else ""
-    return posterior.message(plan.method) + told
+    return posterior.message(plan.method) + _owed(plan, space, history, posterior)
+
+
+def _owed(plan: Plan, space: Quantities, history: Any, posterior: Posterior) -> str:
+    """Say where the prior is all there is: because the data say little, or against what they say."""
+    names = np.array([q.name for q in space.priors.quantities])
+    owed = names[posterior.theta.std(axis=0) > _VAGUE * space.priors.sd]
+    if not len(owed):
+        return ""
+    middle = plan.model(**in_unit(space, posterior.theta.mean(axis=0), history.typical()))
+    lost = most_likely(plan, history).log_likelihood - total(middle, history)
+    if lost > _OBJECT:
+        return f" The data object to the prior on {', '.join(owed)}: it costs {lost:,.0f} of log-likelihood."
+    return f" The data say little of {', '.join(owed)}: there the prior speaks."

@@ -64,7 +64,7 @@ def fit(
         For all options that are not known, or do not go with each other, at once.
     """
     plan = planned(model, data, method, priors, by, pooling, seed, draws, chains, held)
-    history = data.history(model.History, plan.by if plan.pooling != "complete" else ())
+    history = data.history(model.History, plan.by)
     refuse_uninformative(plan, history)
     if plan.pooling == "complete":
         return dataclasses.replace(fit_history(plan, history.whole()), by=plan.by, pooling="complete")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,17 +17,19 @@ from clv.models.protocols import HistorySource, Model
 class Inference:
     """A method, a seed for its draws, and ranges for the priors of whichever model knows their names.
 
-    `accept` says that draws which fail a gate are to be used all the same.
+    `accept` says that draws which fail a gate are to be used all the same; `held` are given parameters.
     """
 
     method: Literal["mle", "map", "laplace", "nuts"] = "mle"
     seed: int = 0
     priors: Ranges = field(default_factory=dict)
     accept: bool = False
+    held: Mapping[str, Any] = field(default_factory=dict)
 
     def fit(self, model: type[Model], data: HistorySource) -> Fit:
         """Fit a model to data by this method, with those of the priors that it has."""
-        return fit(model, data, method=self.method, seed=self.seed, priors=self.own(model) or None)
+        ranges = self.own(model) or None
+        return fit(model, data, method=self.method, seed=self.seed, priors=ranges, **self.held)
 
     def own(self, model: type[Model]) -> dict[str, tuple[float, float]]:
         """Return the ranges that a model has a prior for."""
@@ -58,4 +61,5 @@ MAXIMUM_LIKELIHOOD = Inference()
 def like(fitted: Fit) -> Inference:
     """Return how a fit was made, for parts of its customers; chains give way to the faster draws."""
     method: Any = {"nuts": "laplace", "lifetimes": "mle"}.get(fitted.method, fitted.method)
-    return Inference(method, priors={} if fitted.priors is None else fitted.priors.ranges)
+    ranges = {} if fitted.priors is None else fitted.priors.ranges
+    return Inference(method, priors=ranges, held=fitted.held)

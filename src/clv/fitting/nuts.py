@@ -78,10 +78,11 @@ def log_likelihood(model: type[Model], data: HistorySource, **variables: Any) ->
     stacked = pt.stack([column * pt.ones(groups) for column in columns] if groups else columns)
 
     def density(values: Array) -> tuple[float, Array]:
-        with np.errstate(all="ignore"):
-            return likelihood(model, history, dict(zip(names, values, strict=True)), given)
+        if not np.all(values > 0):
+            return -np.inf, np.zeros_like(values)
+        return likelihood(model, history, dict(zip(names, values, strict=True)), given)
 
-    scalar: TensorVariable[Any, Any] = _op(density)(stacked)[0]
+    scalar: TensorVariable[Any, Any] = _op(_finite(density))(stacked)[0]
     return scalar
 
 
@@ -119,13 +120,23 @@ class Frame:
         """Return the density of z."""
 
         def of(z: Array) -> tuple[float, Array]:
-            with np.errstate(all="ignore"):
-                value, slope = density(self.place(z))
-            if not np.isfinite(value) or not np.isfinite(slope).all():
-                return -np.inf, np.zeros_like(z)
+            value, slope = density(self.place(z))
             return value, self.factor.T @ slope
 
-        return of
+        return _finite(of)
+
+
+def _finite(density: Density) -> Density:
+    """Return a density that is nowhere, −inf without a slope, where it cannot be computed."""
+
+    def of(x: Array) -> tuple[float, Array]:
+        with np.errstate(all="ignore"):
+            value, slope = density(x)
+        if np.isfinite(value) and np.isfinite(slope).all():
+            return value, slope
+        return -np.inf, np.zeros_like(x)
+
+    return of
 
 
 def sample(density: Density, frame: Frame, seed: int, draws: int, chains: int) -> Posterior:

@@ -53,11 +53,11 @@ def planned(
             f"D047 a fit needs an RFM table or a history; got a {type(data).__name__}. Call orders.rfm() "
             "first."
         )
-    names = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    names = _names(by)
     grouped = bool(names) or bool(getattr(data, "labels", ()))
     chosen = pooling or ("partial" if grouped else None)
     wrong = [*_wrong_method(method, priors), *_wrong_pooling(method, pooling, chosen, grouped)]
-    wrong += _wrong_numbers(seed=seed, draws=draws, chains=chains)
+    wrong += _wrong_numbers({"seed": (seed, 0), "draws": (draws, 100), "chains": (chains, 2)})
     wrong += _wrong_held(model, held, method)
     ranges = None
     try:
@@ -94,13 +94,42 @@ def _wrong_pooling(method: str, pooling: str | None, chosen: str | None, grouped
     return []
 
 
-def _wrong_numbers(**numbers: Any) -> list[str]:
-    least = {"seed": 0, "draws": 100, "chains": 2}
+def _names(by: Any) -> tuple[str, ...]:
+    """Return the columns of groups; ConfigError C012 for anything but different names."""
+    names = () if by is None else (by,) if isinstance(by, str) else by
+    if not isinstance(names, Sequence) or not all(isinstance(n, str) for n in names):
+        raise ConfigError(f"C012 by must be a segment column, or a list of them; got {by!r}.")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"C012 by must name each column once; got {', '.join(names)}.")
+    return tuple(names)
+
+
+def _wrong_numbers(numbers: Mapping[str, tuple[Any, int]]) -> list[str]:
     return [
-        f"C012 {name} must be a whole number, {least[name]} or more; got {value!r}."
-        for name, value in numbers.items()
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least[name]
+        f"C012 {name} must be a whole number, {least} or more; got {value!r}."
+        for name, (value, least) in numbers.items()
+        if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) < 2**32
     ]
+
+
+def refuse_unless_whole(least: int, **numbers: Any) -> None:
+    """ConfigError C012 for numbers that are not whole, or below `least`."""
+    wrong = _wrong_numbers({name: (value, least) for name, value in numbers.items()})
+    if wrong:
+        raise ConfigError(*wrong)
+
+
+def never_estimated(model: type[Model], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model never estimates, as given or by default; ConfigError C012 for other names."""
+    free = parameter_names(model)
+    own = {f.name: f.default for f in dataclasses.fields(model) if f.name not in free}  # type: ignore[arg-type]
+    wrong = [name for name, value in given.items() if name not in own or not _usable(value, whole=True)]
+    if wrong:
+        raise ConfigError(
+            f"C012 {', '.join(wrong)} cannot be given to {model.__name__}. Whole numbers above 0 can, by "
+            f"these names: {', '.join(own) or 'none'}."
+        )
+    return own | {name: int(value) for name, value in given.items()}
 
 
 def _wrong_held(model: type[Model], given: Mapping[str, Any], method: str) -> list[str]:

@@ -30,6 +30,10 @@ _STILL = 1e-3  # change of the log of spreads below which rounds end
 
 def by_groups(plan: Plan, history: Any, fit_history: Callable[[Plan, Any], Fit]) -> Fit:
     """Fit parameters by the groups of a history; `fit_history` fits one set of them."""
+    size = np.bincount(history.group, history.weight, len(history.labels))
+    empty = [label for label, n in zip(history.labels, size, strict=True) if not n > 0]
+    if empty:
+        raise FitError(f"M001 {', '.join(empty[:5])} ({len(empty)} groups) has no customers. Leave it out.")
     if plan.pooling == "none":
         return _separately(plan, history, fit_history)
     population = _empirical_bayes(plan, history)
@@ -41,11 +45,11 @@ def by_groups(plan: Plan, history: Any, fit_history: Callable[[Plan, Any], Fit])
 def _separately(plan: Plan, history: Any, fit_history: Callable[[Plan, Any], Fit]) -> Fit:
     """Fit each group for itself; FitError M001 for all groups that cannot be fitted."""
     parts, fits, wrong = history.parts(), [], []
-    for label, part in zip(history.labels, parts, strict=True):
+    for at, (label, part) in enumerate(zip(history.labels, parts, strict=True)):
         try:
             if plan.method == "mle":
                 refuse_uninformative(plan, part)
-            fits.append(fit_history(plan, part))
+            fits.append(fit_history(dataclasses.replace(plan, seed=plan.seed + at), part))  # draws of its own
         except FitError as error:
             wrong += [f"{message} Group: {label}." for message in error.messages]
     if wrong:
@@ -59,7 +63,7 @@ def _separately(plan: Plan, history: Any, fit_history: Callable[[Plan, Any], Fit
         estimate=estimate,
         model=_stacked(plan, [f.model for f in fits]) if posterior else estimate,
         log_likelihood=sum(f.log_likelihood for f in fits),
-        covariance=np.full_like(fits[0].covariance, np.nan),
+        covariance=np.stack([f.covariance for f in fits]),
         converged=all(f.converged for f in fits),
         boundary=tuple(sorted({name for f in fits for name in f.boundary})),
         message=_worst(plan, history.labels, fits, posterior),
@@ -116,20 +120,22 @@ def _empirical_bayes(plan: Plan, history: Any) -> Population:
     mean, (centre, width) = whole.theta, priors.between
     spread = np.full(len(mean), np.exp(centre))
     modes, covariances = np.tile(mean, (len(parts), 1)), np.empty((len(parts), len(mean), len(mean)))
-    evaluations, converged = whole.evaluations, whole.converged
+    evaluations, converged = whole.evaluations, False
     for _ in range(_ROUNDS):
-        own = priors.around(mean, spread)
+        own, found = priors.around(mean, spread), True
         for at, part in enumerate(parts):
             end = maximise(Quantities(plan.model, plan.held, own, modes[at]), part)
-            modes[at], covariances[at] = end.theta, end.covariance
-            evaluations, converged = evaluations + end.evaluations, converged and end.converged
+            known = np.isfinite(end.covariance).all()
+            modes[at], covariances[at] = end.theta, end.covariance if known else np.diag(spread**2)
+            evaluations, found = evaluations + end.evaluations, found and end.converged
         precision = len(parts) / spread**2 + priors.sd**-2
         mean = (modes.sum(axis=0) / spread**2 + priors.centre / priors.sd**2) / precision
         squares = ((modes - mean) ** 2 + covariances.diagonal(axis1=1, axis2=2)).sum(axis=0) + len(
             parts
         ) / precision
         before, spread = spread, _likeliest_spread(squares, len(parts), centre, width)
-        if np.max(np.abs(np.log(spread / before))) < _STILL:
+        converged = found and bool(np.max(np.abs(np.log(spread / before))) < _STILL)
+        if converged:
             break
     return Population(size, priors, mean, spread, modes, covariances, evaluations, converged)
 
@@ -155,7 +161,7 @@ def _assembled(plan: Plan, history: Any, population: Population, posterior: Post
         estimate=estimate,
         held=dict(plan.held),
         log_likelihood=0.0,
-        covariance=np.full((len(population.mean),) * 2, np.nan),
+        covariance=np.full_like(population.covariances, np.nan),
         converged=population.converged,
         boundary=(),
         message=_sentence(plan, population, posterior),

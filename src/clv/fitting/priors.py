@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from clv.models.protocols import Array, Model
 from clv.models.quantities import Quantity
 
 _TAIL = float(norm.ppf(0.95))
+_FAR = 5.0  # standard deviations of a prior beyond which nothing is looked for
 
 BETWEEN = Quantity("between_groups", "spread of groups in each quantity, as a share or in log odds", 0.05, 1)
 
@@ -33,6 +35,7 @@ class Priors:
     centre: Array
     sd: Array
     between: tuple[float, float]
+    box: tuple[Array, Array] | None = None
 
     @classmethod
     def of(cls, model: type[Model], given: Ranges | None = None, *, pooled: bool = False) -> Priors:
@@ -61,8 +64,13 @@ class Priors:
         return cls(own, centre[:-1], sd[:-1], (float(centre[-1]), float(sd[-1])))
 
     def around(self, centre: Array, sd: Array) -> Priors:
-        """Return other priors on the same quantities, by their place on the real line."""
-        return dataclasses.replace(self, centre=centre, sd=sd)
+        """Return other priors on the same quantities, by their place on the real line, in the same limits."""
+        return dataclasses.replace(self, centre=centre, sd=sd, box=self.limits)
+
+    @cached_property
+    def limits(self) -> tuple[Array, Array]:
+        """Ends of the real line between which anything is looked for."""
+        return self.box or (self.centre - _FAR * self.sd, self.centre + _FAR * self.sd)
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 
 from clv.errors import ConfigError
 from clv.fitting.likelihood import most_likely
-from clv.fitting.plan import planned
+from clv.fitting.plan import planned, refuse_unless_whole
 from clv.fitting.summary import number
 from clv.models.protocols import Array
 
@@ -73,6 +73,7 @@ def profile(fit: Any, parameter: str, points: int) -> Profile:
     Raises ConfigError C012 for a fit by another method than "mle", one by groups, one that was read from a
     file, or a parameter that was not estimated.
     """
+    refuse_unless_whole(3, points=points)
     if fit.method != "mle" or fit.groups or fit.history is None:
         raise ConfigError(
             'C012 a profile needs a fit by method="mle", with its data and without groups. Fit again.'

@@ -96,13 +96,12 @@ class Fit:
         """Standard errors, or standard deviations of draws, by name; NaN where the data do not tell."""
         if self.posterior:
             return {name: _plain(values.std(axis=0)) for name, values in self.draws.items()}
-        if self.groups:
-            return {name: np.full(len(self.groups), np.nan) for name in self.parameters}
-        return dict(zip(self.parameters, map(float, np.sqrt(np.diag(self.covariance))), strict=True))
+        errors = np.sqrt(np.diagonal(self.covariance, axis1=-2, axis2=-1))
+        return {name: _plain(errors[..., at]) for at, name in enumerate(self.parameters)}
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, 2k − 2 ln L."""
+        """Akaike's criterion, 2k − 2 ln L; NaN for pooled groups, which share what k counts: see `loo`."""
         return 2 * self._size - 2 * self.log_likelihood
 
     @property
@@ -111,8 +110,8 @@ class Fit:
         return self._size * float(np.log(self.customers)) - 2 * self.log_likelihood
 
     @property
-    def _size(self) -> int:
-        return int(sum(np.size(value) for value in self.parameters.values()))
+    def _size(self) -> float:
+        return np.nan if self.pooling == "partial" else sum(np.size(v) for v in self.parameters.values())
 
     def intervals(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """Intervals by name: quantiles of draws, or symmetric on the log scale so that they stay positive."""

@@ -58,7 +58,7 @@ def save(fit: Fit, path: Path) -> None:
         raise ConfigError(
             f'C012 a fit is saved as JSON, with draws beside it; got {path.name}. Write "fit.json".'
         )
-    for file in (path, draws):
+    for file in (path, draws) if fit.posterior else (path,):
         if file.exists():
             raise OutputError(f"O001 {file} exists. Choose another name, or delete it first.")
     record = {"schema": SCHEMA, "clv": __version__, **to_dict(fit), "covariance": _plain(fit.covariance)}
@@ -109,7 +109,8 @@ def _read(record: dict[str, Any], folder: Path) -> Fit:
         centre, sd, between = record["prior_places"]
         priors = Priors(kind.quantities, np.asarray(centre), np.asarray(sd), (between[0], between[1]))
     if "draws" in record:
-        posterior, drawn = _drawn(folder / record["draws"], list(values), record["diagnostics"])
+        noted = {name: np.nan if v is None else v for name, v in record["diagnostics"].items()}
+        posterior, drawn = _drawn(folder / record["draws"], list(values), noted)
         model = kind(**{name: v if groups else v[:, None] for name, v in drawn.items()}, **held)
     else:
         other = record["forecasts_by"]
@@ -153,7 +154,7 @@ def to_datatree(fit: Fit) -> xr.DataTree:
 
     if fit.posterior is None:
         raise ConfigError(
-            f'C012 a fit by {fit.method} has no draws. Fit with method="laplace" or "nuts" for a posterior.'
+            f'C012 a fit by {fit.method} has no draws here. "laplace" and "nuts" make them where they can.'
         )
     posterior = fit.posterior
     drawn = {n: _split(v, posterior.chains) for n, v in {**fit.draws, **fit.quantities}.items()}

@@ -17,7 +17,7 @@ _GROUPS = 30  # rows of a table that are still read
 def text(fit: Any) -> str:
     """Return the summary of a fit."""
     head = f"{type(fit.estimate).__name__} by {fit.method}: {fit.customers:,.0f} customers"
-    pooled = f", {fit.pooling} pooling by {', '.join(fit.by)}" if fit.groups else ""
+    pooled = f", {fit.pooling} pooling by {', '.join(fit.by) or 'group'}" if fit.groups else ""
     unit = f"; {fit.measured}" if fit.measured else ""
     at = "" if fit.posterior is None else " at the mode"
     lines = [

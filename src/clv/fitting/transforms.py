@@ -16,7 +16,6 @@ from clv.fitting.priors import Priors
 from clv.models.protocols import Array, Model, parameter_kinds
 
 _LOW, _HIGH = (float(v) for v in np.log([1e-4, 1e3]))  # of the data's own scale
-_FAR = 5.0  # standard deviations of a prior beyond which nothing is looked for
 _TINY = 1e-30  # an imaginary step: no difference is taken, so nothing cancels
 _POWERS = {"positive": 0, "scale": 1, "rate": -1}  # of the unit, by kind of parameter
 
@@ -104,12 +103,12 @@ class Quantities:
     @cached_property
     def low(self) -> Array:
         """Least values."""
-        return self.priors.centre - _FAR * self.priors.sd
+        return self.priors.limits[0]
 
     @cached_property
     def high(self) -> Array:
         """Largest values."""
-        return self.priors.centre + _FAR * self.priors.sd
+        return self.priors.limits[1]
 
     @property
     def rows(self) -> list[int]:

@@ -221,6 +221,10 @@ def forecast(
         When a fit did not converge.
     ConfigError C001, C002, C003, C006, C011
     """
+    if any(fit.groups and not fit.by for fit in (purchase, spend) if isinstance(fit, Fit)):
+        raise ConfigError(
+            "C012 a fit of groups made by hand names no column to look them up by. Fit the RFM table, by=…"
+        )
     for role, fit, needed in (("purchase", purchase, "p_alive"), ("spend", spend, "expected_spend_terms")):
         if not hasattr(getattr(fit, "model", None), needed):
             got = type(getattr(fit, "model", fit)).__name__

@@ -13,6 +13,7 @@ from clv.models.protocols import Array
 
 _CELLS = 32_768  # draws × histories at a time: what a processor keeps at hand
 _WORKERS = 2  # NumPy lets other threads run while it computes
+_FEW = 25  # where each number takes a long integral: a fifth
 _MOST = 250  # draws that a mean is taken over: its error is a sixteenth of their standard deviation
 
 
@@ -25,16 +26,17 @@ def over_draws(model: Any, histories: int, f: Callable[[Any], Array]) -> Array:
         return np.concatenate(list(pool.map(f, _blocks(model, histories))))
 
 
-def mean_over_draws(model: Any, histories: int, f: Callable[[Any], Array]) -> Array:
+def mean_over_draws(model: Any, histories: int, f: Callable[[Any], Array], *, costly: bool = False) -> Array:
     """Mean over draws of f(model), (…, histories); f(model) itself where parameters are no draws.
 
-    Of many draws evenly spaced ones count.
+    Of many draws evenly spaced ones count; fewer where f is `costly`, or the model's expectations are.
     """
     draws = _draws(model)
     if not draws:
         return f(model)
-    if draws > _MOST:
-        model = _some(model, np.linspace(0, draws - 1, _MOST).astype(int))
+    most = _FEW if costly or getattr(model, "costly", False) else _MOST
+    if draws > most:
+        model = _some(model, np.linspace(0, draws - 1, most).astype(int))
     with ThreadPoolExecutor(_WORKERS) as pool:
         sums = pool.map(lambda block: f(block).sum(axis=-2), _blocks(model, histories))
         return np.asarray(sum(sums) / _draws(model))

@@ -27,6 +27,7 @@ class RegularDropoutAtPurchase(DropoutAtPurchase):
 
     History = GapHistory
     k: Count
+    costly: ClassVar = True  # expectations are sums over purchases
     _random: ClassVar[type[DropoutAtPurchase]]  # the same model with k = 1
 
     @property

@@ -29,6 +29,7 @@ class RepeatPurchases(Parametric):
     """
 
     History: ClassVar[type[Any]] = PurchaseHistory
+    costly: ClassVar[bool] = False  # whether an expectation takes microseconds a history
 
     def _states(self, h: Any) -> Array:
         """Probabilities of being alive at T in each stage, and of having left, (stages + 1, …, histories)."""

@@ -141,6 +141,8 @@ def _store_group(history: Rows, rows: int) -> None:
     if not history.labels:
         names, group = np.unique(group.astype(str), return_inverse=True)
         object.__setattr__(history, "labels", tuple(map(str, names)))
+    elif not np.isin(group, np.arange(len(history.labels))).all():
+        raise DataError(f"D046 group must hold numbers of {len(history.labels)} labels, from 0 on.")
     object.__setattr__(history, "group", group.astype(np.intp))
 
 

@@ -15,6 +15,7 @@ from clv.units import horizon_end, in_words, percent
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
+    from clv.fitting.result import Fit
 
 
 def assumptions(study: Study) -> Table:
@@ -65,6 +66,11 @@ METHODS = {
 }
 
 
+def how(fit: Fit) -> str:
+    """Say how a fit was made; one that could not be drawn from is at its mode."""
+    return METHODS["map" if fit.priors and not fit.posterior else fit.method]
+
+
 def estimates(study: Study) -> Table:
     """Parameters of both models with errors and 90 % intervals; of draws their means, and quantities too."""
     rows: list[tuple[object, ...]] = []
@@ -90,7 +96,7 @@ def estimates(study: Study) -> Table:
         Column("high", "to", "number"),
     )
     basis = (
-        f"{METHODS[study.purchase.method]} on {study.purchase.customers:,.0f} customers "
+        f"{how(study.purchase)} on {study.purchase.customers:,.0f} customers "
         f"({study.purchase.histories:,} distinct histories; log-likelihood "
         f"{study.purchase.log_likelihood:,.3f}) and "
         f"{study.spend.customers:,.0f} with repeat spend ({study.spend.log_likelihood:,.3f}). Time in "
@@ -105,9 +111,10 @@ def priors(study: Study) -> Table:
     for fit in (study.purchase, study.spend):
         words = {q.name: q.words for q in fit.priors.quantities} if fit.priors else {}
         ranges = fit.priors.ranges if fit.priors else {}
-        for name, row in prior_sensitivity(fit).iterrows():
+        moved = prior_sensitivity(fit) if fit.posterior else pd.DataFrame(index=list(ranges))
+        for name, row in moved.iterrows():
             low, high = ranges.get(str(name), (np.nan, np.nan))
-            changes = [_slight(row[power]) for power in ("half", "twice")]
+            changes = [_slight(row[power]) if fit.posterior else "–" for power in ("half", "twice")]
             rows.append(
                 (type(fit.estimate).__name__, words.get(str(name), "all of them"), low, high, *changes)
             )

@@ -268,10 +268,10 @@ def method(study: Study) -> Page:
         *(f"{type(fit.estimate).__name__}: {fit.message}" for fit in (study.purchase, study.spend)),
     ]
     finding = (
-        f"Two published models. {background.METHODS[study.purchase.method]}; the formulas can be "
+        f"Two published models. {background.how(study.purchase)}; the formulas can be "
         "recomputed in the workbook."
     )
     shown = [background.estimates(study)]
-    if drawn and study.spend.posterior:
+    if study.purchase.priors:
         shown.append(background.priors(study))
     return Page("method", "Method", finding, shown, notes=notes)
