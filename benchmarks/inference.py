@@ -30,11 +30,10 @@ warnings.simplefilter("ignore")
 import arviz as az, pandas as pd
 from pymc_marketing import clv
 frame = pd.read_json(sys.stdin)
-model = clv.BetaGeoModel(frame)
-model.build_model()
-made = model.fit(draws=1000, tune=1000, chains=4, cores=1, random_seed=1, progressbar=False)
-tree = getattr(model, "idata", made)
-posterior = tree["posterior"]
+made = clv.BetaGeoModel().fit(
+    frame, random_seed=1, progressbar=False, draws=1000, tune=1000, chains=4, cores=1
+)
+posterior = made["posterior"].to_dataset()
 names = ["r", "alpha", "a", "b"]
 ess = az.ess(posterior[names])
 used = resource.getrusage(resource.RUSAGE_SELF)
