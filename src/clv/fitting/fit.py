@@ -36,7 +36,7 @@ def fit(
         An RFM table or a history. Histories are grouped, so the cost depends on distinct rows.
     method : how
         "mle", maximum likelihood; "map", the mode of the posterior; "laplace", draws from it by importance
-        sampling, in a fraction of a second; "nuts", draws by Hamiltonian Monte Carlo in PyMC.
+        sampling, in a second or so; "nuts", draws by Hamiltonian Monte Carlo in PyMC.
     priors : ranges by name of a quantity, {"share_lost": (0.05, 0.4)}
         Each holds nine populations in ten. `clv.priors(model)` prints the quantities and their own ranges.
     by : a column of segments, or several, each of whose groups gets parameters of its own
