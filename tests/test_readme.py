@@ -12,7 +12,7 @@ def test_the_python_example_runs() -> None:
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
         exec(compile(block, "README.md", "exec"), names)
-    assert isinstance(names["forecast"].totals(by="cohort")["clv"].sum(), float)
+    assert isinstance(names["forecast"].totals(by="cohort").to_pandas()["clv"].sum(), float)
 
 
 def test_the_figures_shown_are_the_figures_found(cdnow_study) -> None:

@@ -10,6 +10,7 @@ import datetime as dt
 import math
 import re
 from calendar import monthrange
+from dataclasses import dataclass
 from numbers import Real
 
 from clv.errors import ConfigError
@@ -19,6 +20,7 @@ WEEK = 7.0
 LIFETIME = "lifetime"
 _UNITS = {"day": 1.0, "week": WEEK, "month": DAYS_PER_YEAR / 12, "year": DAYS_PER_YEAR}
 _DURATION = re.compile(r"\s*(\d+)\s*([dwmy])\s*", re.IGNORECASE)
+_PERIOD = re.compile(r"(FY)?(\d{4})(?:-Q([1-4])|-(\d{2}))?")
 EPOCH = dt.date(1970, 1, 1)  # days are counted from here
 # ISO 4217: codes by decimals where these are not 2.
 CODES = {
@@ -68,6 +70,66 @@ def add_months(day: dt.date, months: int) -> dt.date:
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
     return dt.date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days from `first` to `last`, both included, of the period that `label` names; `partial` if it has more."""
+
+    label: str
+    first: dt.date
+    last: dt.date
+    partial: bool = False
+
+
+def fiscal_periods(start: dt.date, end: dt.date, period: str, year_start: int = 1) -> list[Span]:
+    """Months ("M"), quarters ("Q") or years ("Y") after `start` up to `end`.
+
+    Fiscal years begin with month `year_start` and are called after the year they end in: "FY2027-Q1".
+    Raises ConfigError C001 for another period or month.
+    """
+    months = {"M": 1, "Q": 3, "Y": 12}.get(period)
+    if months is None or year_start not in range(1, 13):
+        raise ConfigError(
+            f'C001 period must be "M", "Q" or "Y", and fiscal_year_start a month from 1 to 12; got {period!r} '
+            f"and {year_start!r}."
+        )
+    found, day = [], start + dt.timedelta(days=1)
+    while day <= end:
+        into = (day.month - year_start) % months
+        whole = add_months(day.replace(day=1), -into)
+        last = add_months(whole, months) - dt.timedelta(days=1)
+        partial = day > whole or last > end
+        found.append(Span(period_label(whole, period, year_start), day, min(last, end), partial))
+        day = last + dt.timedelta(days=1)
+    return found
+
+
+def period_label(first: dt.date, period: str, year_start: int = 1) -> str:
+    """Name of the period that begins on a day: "2026-10", "2026-Q4", "2026", "FY2027-Q1" or "FY2027"."""
+    if period == "M":
+        return f"{first:%Y-%m}"
+    ends = add_months(first, 11 - (first.month - year_start) % 12)
+    year = f"{ends.year:04d}" if year_start == 1 else f"FY{ends.year:04d}"
+    return year if period == "Y" else f"{year}-Q{(first.month - year_start) % 12 // 3 + 1}"
+
+
+def period_named(label: str, year_start: int = 1) -> Span:
+    """Return the period of a label such as "2026-10", "2026-Q4" or "FY2027"; ConfigError P003 if it is none."""
+    match = _PERIOD.fullmatch(str(label).strip())
+    wrong = match is None or bool(match[1]) == (year_start == 1) and not match[4]
+    if match is None or wrong or not 1 <= int(match[4] or 1) <= 12:
+        raise ConfigError(
+            f'P003 a period must be a month "2026-10", a quarter "2026-Q4" or a year; got {label!r}. Fiscal '
+            'years that do not begin in January are called after the year they end in: "FY2027-Q1".'
+        )
+    if match[4]:
+        first, months = dt.date(int(match[2]), int(match[4]), 1), 1
+    else:
+        begins = dt.date(int(match[2]) - (year_start > 1), year_start, 1)
+        first = add_months(begins, 3 * (int(match[3]) - 1) if match[3] else 0)
+        months = 3 if match[3] else 12
+    return Span(str(label).strip(), first, add_months(first, months) - dt.timedelta(days=1))
 
 
 def horizon_end(horizon: str, start: dt.date) -> dt.date:

@@ -74,7 +74,7 @@ def test_errors_are_of_one_actual(result: HoldoutResult) -> None:
 
 
 def test_model_total_is_the_sum_over_customers_in_revenue(result: HoldoutResult) -> None:
-    total = result.forecast.totals().iloc[0]["clv"]
+    total = result.forecast.sums["clv"]
     assert result.contenders.loc[MODEL, "forecast"] == pytest.approx(total)
     assert (result.forecast.margin, result.forecast.discount) == (1.0, 0.0)
 
@@ -92,7 +92,7 @@ def test_calibration_bins_hold_everyone(result: HoldoutResult) -> None:
     assert list(frame.index) == [*map(str, range(7)), "7+"]
     assert frame["customers"].sum() == 23_500
     assert frame["forecast"].is_monotonic_increasing
-    expected = result.forecast.totals().iloc[0]["expected_purchases"]
+    expected = result.forecast.sums["orders"]
     assert (frame["customers"] * frame["forecast"]).sum() == pytest.approx(expected)
 
 

@@ -69,7 +69,7 @@ def test_the_whole_base_is_last_and_the_segments_add_up(small_study: Study) -> N
         for name in ("customers", "orders", "repeats", "revenue", "exposure_days", "model_existing_total"):
             assert table[name].iloc[:-1].sum() == pytest.approx(table.loc[ALL, name]), (comparison.by, name)
         assert table.loc[ALL, "model_existing_total"] == pytest.approx(
-            small_study.forecast.totals()["clv"][0]
+            small_study.forecast.sums["clv"]
         )
 
 

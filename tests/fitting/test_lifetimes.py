@@ -121,7 +121,7 @@ def test_a_model_taken_over_forecasts(sample, weeks):
     spend = clv.fit(GammaGamma, rfm)
     theirs = clv.from_lifetimes(fitted("BetaGeoFitter", FROZEN["BetaGeoFitter"][1], weeks), unit="week")
     worth = [
-        clv.forecast(fit, spend, rfm, horizon="12m", margin=0.3).totals()["clv"][0]
+        clv.forecast(fit, spend, rfm, horizon="12m", margin=0.3).sums["clv"]
         for fit in (theirs, clv.fit(BGNBD, rfm))
     ]
     assert worth[0] == pytest.approx(worth[1], rel=1e-4)

@@ -96,8 +96,8 @@ def test_the_manifest_fits_the_files(done: Run) -> None:
 
 def test_the_manifest_holds_the_headline_figures(done: Run) -> None:
     assert done.manifest["headline"]["customers"] == 320
-    assert done.manifest["headline"]["clv"] == pytest.approx(done.study.forecast.totals()["clv"][0])
-    assert done.manifest["headline"]["clv_lifetime"] == pytest.approx(done.study.lifetime.totals()["clv"][0])
+    assert done.manifest["headline"]["clv"] == pytest.approx(done.study.forecast.sums["clv"])
+    assert done.manifest["headline"]["clv_lifetime"] == pytest.approx(done.study.lifetime.sums["clv"])
     assert done.manifest["holdout"]["error"]["Run-rate"] == pytest.approx(
         done.study.holdout.contenders.loc["Run-rate", "error"]
     )

@@ -308,9 +308,9 @@ def test_headlines_are_net_of_cac_where_there_is_one(small_study: Study) -> None
 
 def test_headlines_are_the_totals(small_study: Study) -> None:
     first, second, _ = decision.decision(small_study).headlines
-    assert first.value == f"{small_study.forecast.totals()['clv'][0]:,.0f} EUR"
+    assert first.value == f"{small_study.forecast.sums['clv']:,.0f} EUR"
     assert small_study.lifetime is not None
-    assert second.value == f"{small_study.lifetime.totals()['clv'][0]:,.0f} EUR"
+    assert second.value == f"{small_study.lifetime.sums['clv']:,.0f} EUR"
     assert "320 existing customers" in first.note
     share = f"{100 * small_study.beyond_five_years:.1f} %"
     assert "discounted at 10 % a year" in second.note

@@ -28,7 +28,7 @@ _COLUMNS = (
     "customer_id frequency recency T spend_days repeat_spend first_amount monetary_value orders first_date "
     "last_date cohort rfm_segment actual_purchases actual_spend as_of run_id horizon p_alive p_purchase "
     "expected_purchases expected_spend clv_mean clv_median clv_p05 clv_p95 historic_value percentile flags "
-    "e0 e1 c0 c1 customers clv"
+    "spend_p05 spend_p95 next_purchase period population flags e0 e1 c0 c1 customers clv"
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 _SPEND = ("spend_days", "repeat_spend")
@@ -288,13 +288,20 @@ _KINDS: dict[type, Callable[[RFM, Sequence[str]], PurchaseHistory | SpendHistory
 }
 
 
-def value_histories(rfm: RFM, by: Sequence[str] = ()) -> tuple[dict[str, Any], PurchaseHistory, Any]:
-    """Return what a forecast needs of the base: key columns, their purchase history, and spend days.
+def value_histories(rfm: RFM, by: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the distinct rows that forecasts follow from, as columns in the order of their keys.
 
     Keys are (frequency, recency, T, spend_days) and the segments `by`: int32, text, or floats that nothing
-    was done to, so that results join back exactly.
+    was done to, so that results join back exactly. Beside them `customers`, and the least and the greatest
+    of their repeat spends, `low` and `high` in minor units.
     """
     need(rfm.table, _SPEND, "a forecast of spend")
     rfm.check_segments(by)
-    rows = rfm.grouped(("frequency", "recency", "T", "spend_days", *by))
-    return rows, _history(rows, rfm, ()), np.asarray(rows["spend_days"], dtype=float)
+    spend = rfm.table.repeat_spend
+    return rfm.grouped(("frequency", "recency", "T", "spend_days", *by), low=spend.min(), high=spend.max())
+
+
+def history_of(rows: dict[str, Any], rfm: RFM, unit: float) -> PurchaseHistory:
+    """Return rows with keys as those of `value_histories` as histories in units of so many days."""
+    found = _history(rows, rfm, ())
+    return found.rescaled(unit / found.unit)

@@ -13,6 +13,7 @@ from clv.data.engines import fetch
 from clv.data.holdout import Holdout
 from clv.errors import ConfigError, FitError
 from clv.evaluation import metrics
+from clv.evaluation.baselines import BASELINES, OWN, OWN_WITH_FIRST, alike
 from clv.evaluation.inputs import formula_inputs
 from clv.fitting.inference import MAXIMUM_LIKELIHOOD, Inference
 from clv.fitting.result import Fit
@@ -98,7 +99,10 @@ def evaluate_holdout(
             f"C007 holdout leaves too little to learn from up to {holdout.cut}: {error.messages[0][5:]} "
             "Move the cut."
         ) from error
-    expected = forecast(purchase, spend, holdout.rfm, f"{holdout.days}d", margin=1.0, discount=0.0)
+    length = f"{holdout.days}d"  # however long: what came is there to compare
+    expected = forecast(
+        purchase, spend, holdout.rfm, length, margin=1.0, discount=0.0, allow_extrapolation=True
+    )
     totals = _totals(expected, holdout, economics.churn_rule(), None).iloc[0]
     actual = totals["actual"]
     names = [name for name in totals.index if name not in ("customers", "actual")]
@@ -117,22 +121,10 @@ def _totals(expected: Forecast, holdout: Holdout, churn: Churn, by: str | None) 
     i = formula_inputs(expected.base, churn, days, by, **sums)
     first = fetch(t.aggregate(first=t.first_date.min())).to_pylist()[0]["first"]
     calendar = (holdout.cut - first).days + 1
-    within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
-    return pd.DataFrame(
-        {
-            "customers": i.customers,
-            "actual": i.actual,
-            MODEL: i.model,
-            "Run-rate": simple.run_rate(i.revenue, i.exposure_days, days, i.customers),
-            "Repeat run-rate": simple.repeat_run_rate(i.repeats, i.exposure_days, i.aov, days, i.customers),
-            "Own rate": i.own_rate,
-            "Own rate with first order": i.own_rate_with_first,
-            "Calendar run-rate": simple.calendar_run_rate(i.revenue, calendar, days),
-            "Formula 1": i.customers * simple.per_customer(i.aov, within, 0.0, 1.0),
-            "Formula 2": i.customers
-            * simple.four_metric_within(i.aov, i.frequency, 1.0, i.churn, days / churn.period_days),
-        }
-    )
+    own = {OWN: i.own_rate, OWN_WITH_FIRST: i.own_rate_with_first}
+    found = {MODEL: i.model, **own, **alike(i, churn, days, calendar)}
+    frame = pd.DataFrame({"customers": i.customers, "actual": i.actual, **found})
+    return frame[["customers", "actual", MODEL, *BASELINES]]
 
 
 def _per_customer(expected: Forecast, holdout: Holdout) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -163,8 +155,8 @@ def _per_customer(expected: Forecast, holdout: Holdout) -> tuple[pd.DataFrame, p
         }
         for name, values in (
             (MODEL, c["model"]),
-            ("Own rate", c["own"]),
-            ("Own rate with first order", c["own_first"]),
+            (OWN, c["own"]),
+            (OWN_WITH_FIRST, c["own_first"]),
         )
     }
     bins = np.minimum(c["x"], MAX_BIN).astype(int)

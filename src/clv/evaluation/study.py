@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clv.data.ageing import spend_by_age
 from clv.data.contract import Transactions
@@ -103,9 +102,10 @@ def study(
     progress("Fitting purchases and spend")
     purchase, spend = (inference.fit(model, rfm) for model in (BGNBD, GammaGamma))
     progress("Forecasting every customer")
-    terms = {"margin": economics.margin, "discount": economics.discount}
-    ahead = forecast(purchase, spend, rfm, economics.horizon, **terms)
-    lifetime = _lifetime(purchase, spend, rfm, economics)
+    terms: dict[str, Any] = {"margin": economics.margin, "discount": economics.discount}
+    reach = economics.allow_extrapolation
+    ahead = forecast(purchase, spend, rfm, economics.horizon, **terms, allow_extrapolation=reach)
+    lifetime = _lifetime(ahead)
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
     comparisons = [compare(ahead, economics, by, tested) for by in names]
@@ -128,18 +128,17 @@ def study(
     )
 
 
-def _lifetime(purchase: Fit, spend: Fit, rfm: RFM, economics: Economics) -> Forecast | None:
-    ahead = forecast(purchase, spend, rfm, LIFETIME, margin=economics.margin, discount=economics.discount)
+def _lifetime(ahead: Forecast) -> Forecast | None:
+    found = ahead.over(LIFETIME)
     try:
-        _ = ahead.table
+        _ = found.table
     except ConfigError:
         return None
-    return ahead
+    return found
 
 
 def _beyond_five_years(lifetime: Forecast | None) -> float:
     """Share of the residual lifetime's value that lies beyond five years."""
     if lifetime is None:
         return float("nan")
-    near = dataclasses.replace(lifetime, horizon="5y").totals()["clv"].iloc[0]
-    return float(1 - near / lifetime.totals()["clv"].iloc[0])
+    return 1 - lifetime.over("5y").sums["clv"] / lifetime.sums["clv"]

@@ -64,7 +64,11 @@ def fit(
         For all options that are not known, or do not go with each other, at once.
     """
     plan = planned(model, data, method, priors, by, pooling, seed, draws, chains, held)
-    history = data.history(model.History, plan.by)
+    found = _fitted(plan, data.history(model.History, plan.by))
+    return dataclasses.replace(found, as_of=getattr(data, "as_of", None))
+
+
+def _fitted(plan: Plan, history: Any) -> Fit:
     refuse_uninformative(plan, history)
     if plan.pooling == "complete":
         return dataclasses.replace(fit_history(plan, history.whole()), by=plan.by, pooling="complete")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class Fit:
     of the estimate, the sum over customers in the user's unit (`unit` days for purchases, currency units
     for spend). `covariance` is that of the parameters, NaN where the likelihood does not curve. `converged`
     is False when the numbers must not be used, `passed` when they failed a gate; `message` says why, and
-    what to try.
+    what to try. `as_of` is the last day of the data, where they had one.
     """
 
     model: Any
@@ -54,6 +55,7 @@ class Fit:
     groups: tuple[str, ...] = ()
     pooling: str | None = None
     history: Any = None
+    as_of: dt.date | None = None
 
     @property
     def at_edge(self) -> bool:

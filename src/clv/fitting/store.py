@@ -6,6 +6,7 @@ xarray and ArviZ are imported where they are used.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import os
 from pathlib import Path
@@ -43,6 +44,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
         "boundary": fit.boundary,
         "by": fit.by,
         "groups": fit.groups,
+        "as_of": str(fit.as_of) if fit.as_of else None,
     }
     if fit.priors:
         known["priors"] = fit.priors.ranges
@@ -128,6 +130,7 @@ def _read(record: dict[str, Any], folder: Path) -> Fit:
         groups=groups,
         priors=priors,
         posterior=posterior,
+        as_of=dt.date.fromisoformat(record["as_of"]) if record.get("as_of") else None,
         **{name: record[name] for name in _PLAIN},
     )
 

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.data.engines import fetch, keep, to_pandas, upload, write_parquet
-from clv.data.rfm import RFM, group_labels, value_histories
+from clv.data.engines import fetch, keep, upload
+from clv.data.rfm import RFM, group_labels, history_of, value_histories
 from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
+from clv.forecasting.lines import DRAWS
+from clv.forecasting.margins import Margin, Margins
+from clv.forecasting.stream import Base, bands
+from clv.forecasting.table import CustomerForecast
 from clv.forecasting.value import new_customer_value, value_terms
+from clv.models.draws import draws_of
 from clv.models.histories import PurchaseHistory
-from clv.units import LIFETIME, daily_discount, horizon_days, in_words, percent
+from clv.units import EPOCH, LIFETIME, daily_discount, horizon_days, in_words, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clv.forecasting.totals import Totals
+
 KEYS = ("frequency", "recency", "T", "spend_days")
+REACH = 3  # C008: a horizon this many times as long as the history is no forecast any more
+_NEVER = 3653  # days to the next purchase, above which no date is given: ten years
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +42,7 @@ class Forecast:
     spend: Fit
     rfm: RFM
     horizon: str
-    margin: float
+    margins: Margins
     discount: float
 
     def __repr__(self) -> str:
@@ -49,28 +59,67 @@ class Forecast:
         length = in_words(self.horizon) if self.horizon == LIFETIME else f"next {in_words(self.horizon)}"
         return (
             f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, contribution at "
-            f"{percent(self.margin)} margin, discounted at {percent(self.discount)} a year, before "
-            "acquisition cost"
+            f"{self.margins.words}, discounted at {percent(self.discount)} a year, before acquisition cost"
         )
+
+    @property
+    def doubt(self) -> str:
+        """What bands count, in words."""
+        drawn = [fit for fit in (self.purchase, self.spend) if fit.posterior]
+        counted = {0: "chance alone: parameters are taken for certain", 1: "chance and some parameters"}
+        return f"5 to 95 % of {counted.get(len(drawn), 'chance and parameters')}"
+
+    @property
+    def margin(self) -> float:
+        """The margin, where it is one for all; ConfigError C002 where it differs by segment."""
+        if self.margins.by:
+            raise ConfigError(f"C002 margin must be one for all here; got margins by {self.margins.by}.")
+        return self.margins.middle("")
+
+    @property
+    def draws(self) -> int:
+        """Draws that totals are taken over."""
+        sizes = [size for fit in (self.purchase, self.spend) if (size := draws_of(fit.model))]
+        return min([DRAWS, *sizes])
 
     @cached_property
     def table(self) -> Any:
         """The RFM table with the forecast columns, as an Ibis table on the engine of the base."""
         import ibis
 
-        terms = upload(self.rfm.table.get_backend(), self._terms())
-        joined = self.rfm.table.inner_join(terms, self._keys)
-        spend = joined.repeat_spend.cast("float64") / 10.0**self.rfm.digits
-        whole = ibis.null("float64")
+        joined = self._joined(self.rfm.table, self._terms())
+        spend = self._money(joined.repeat_spend)
+        margin, whole = self.margins.column(joined), ibis.null("float64")
         if "first_amount" in joined.columns:  # a ready-made table does not know
-            whole = (joined.repeat_spend + joined.first_amount).cast("float64") / 10.0**self.rfm.digits
+            whole = self._money(joined.repeat_spend + joined.first_amount)
         valued = joined.mutate(
             expected_spend=joined.e0 + joined.e1 * spend,
-            clv_mean=joined.c0 + joined.c1 * spend,
-            historic_value=whole * self.margin,
+            clv_mean=margin * (joined.c0 + joined.c1 * spend),
+            historic_value=whole * margin,
         ).drop("e0", "e1", "c0", "c1")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
         return keep(valued.mutate(percentile=(rank * 100).round(2)))
+
+    @cached_property
+    def sums(self) -> dict[str, float]:
+        """Expected totals of the base: customers, active, orders, clv; without bands, which `totals` has."""
+        t = self.table
+        sums = {"active": t.p_purchase.sum(), "orders": t.expected_purchases.sum(), "clv": t.clv_mean.sum()}
+        found: dict[str, float] = fetch(t.aggregate(customers=t.count(), **sums)).to_pylist()[0]
+        return found
+
+    @cached_property
+    def banded(self) -> Any:
+        """The same with bands of spend and value, and the date of the next purchase."""
+        from clv.data.dates import date_of
+
+        joined = self._joined(self.table, self._bands())
+        spend = self._money(joined.repeat_spend)
+        lines = {name: joined[f"{name}_0"] + joined[f"{name}_1"] * spend for name in (*_SPENT, *_VALUED)}
+        margin = self.margins.column(joined)
+        lines |= {name: margin * lines[name] for name in _VALUED}
+        terms = [f"{name}_{i}" for name in lines for i in (0, 1)]
+        return keep(joined.mutate(**lines, next_purchase=date_of(joined.next_day)).drop(*terms, "next_day"))
 
     @property
     def base(self) -> RFM:
@@ -83,53 +132,120 @@ class Forecast:
         other.__dict__["table"] = self.table.mutate(**columns)
         return other
 
-    def customers(self, run_id: str | None = None) -> CustomerForecast:
-        """One row per customer in the columns of the forecast table, with a run id where there is one."""
-        return CustomerForecast(self, run_id)
+    def over(self, horizon: str) -> Forecast:
+        """Return the forecast of the same base over another horizon."""
+        if horizon == self.horizon:
+            return self
+        return dataclasses.replace(self, horizon=_checked(horizon))
 
-    def totals(self, by: str | None = None) -> pd.DataFrame:
-        """Sums by a segment column, or of the whole base.
+    def customers(
+        self, run_id: str | None = None, *, horizons: Sequence[str] = (), bands: bool = True
+    ) -> CustomerForecast:
+        """One row per customer and horizon in the columns of the forecast table.
 
-        Columns: customers, expected_purchases, p_purchase (mean), clv (total), clv_mean (a customer).
+        `run_id` makes a column where there is one; `horizons` stand for the forecast's own; without `bands`
+        medians, quantiles and the next purchase are left out, which is many times faster.
         """
-        t = self.table
-        if by is not None and by not in t.columns:
-            have = ", ".join(self.rfm.segments)
-            raise ConfigError(f"C001 by must name a segment; got {by!r}. Segments here: {have}.")
-        measures = {
-            "customers": t.count(),
-            "expected_purchases": t.expected_purchases.sum(),
-            "p_purchase": t.p_purchase.mean(),
-            "clv": t.clv_mean.sum(),
-            "clv_mean": t.clv_mean.mean(),
-        }
-        grouped = t.group_by(by).aggregate(**measures).order_by(by) if by else t.aggregate(**measures)
-        frame: pd.DataFrame = fetch(grouped).to_pandas()
-        return frame
+        if isinstance(horizons, str):
+            raise ConfigError(f'C010 horizons must be a list; got {horizons!r}. Write ["{horizons}"].')
+        return CustomerForecast(tuple(map(self.over, horizons)) or (self,), run_id, bands)
+
+    def totals(
+        self,
+        by: str | None = None,
+        period: str | None = None,
+        plan: pd.DataFrame | None = None,
+        *,
+        fiscal_year_start: int = 1,
+    ) -> Totals:
+        """Totals with 90 % bands, of the whole base, by segment, and by fiscal period.
+
+        Parameters
+        ----------
+        by : a segment column
+        period : "M", "Q" or "Y", of a fiscal year that begins with month `fiscal_year_start`
+        plan : new customers to be acquired: a table with the columns period ("2026-11", "2026-Q4", "FY2027"),
+            customers, and `by`
+            They come evenly over their period, and make lines of their own, and sums with existing ones.
+
+        Raises
+        ------
+        ConfigError C001, C006, C011, C012, P001, P002, P003
+        """
+        from clv.forecasting.totals import totals
+
+        return totals(self, by, period, plan, fiscal_year_start)
+
+    def newcomer(self, segments: Mapping[str, str]) -> Base:
+        """Return a customer who has just placed its first order in these segments, as a base of one row.
+
+        Raises ConfigError C012 where parameters differ by a segment that is not among them.
+        """
+        missing = [name for name in self.keys[len(KEYS) :] if name not in segments]
+        if missing:
+            raise ConfigError(
+                f"C012 a new customer's parameters differ by {', '.join(missing)}; plan by that column, or "
+                'fit with pooling="complete".'
+            )
+        rows = {name: np.zeros(1, dtype=np.int32) for name in KEYS} | {"customers": np.ones(1)}
+        return self.streamed(
+            rows | {name: np.array([value], dtype=object) for name, value in segments.items()}
+        )
 
     @property
-    def _keys(self) -> list[str]:
+    def rate(self) -> float:
+        """Continuous rate per time unit of the purchase model."""
+        return daily_discount(self.discount) * self.purchase.unit
+
+    @property
+    def t(self) -> float:
+        """The horizon in time units of the purchase model."""
+        return self.days / self.purchase.unit
+
+    @property
+    def keys(self) -> list[str]:
         """Columns that a customer's forecast follows from, but for its spend."""
         return [*KEYS, *dict.fromkeys((*self.purchase.by, *self.spend.by))]
 
-    def _terms(self) -> Any:
+    def streamed(self, rows: dict[str, Any]) -> Base:
+        """Return rows with the columns of `keys` as what draws are streamed over."""
+        history = history_of(rows, self.rfm, self.purchase.unit)
+        by = self.keys[len(KEYS) :]
+        group = np.unique(group_labels(rows, by).astype(str), return_inverse=True)[1] if by else None
+        spend_days = np.asarray(rows["spend_days"], dtype=float)
+        return Base(
+            *self._models(rows, history), history, spend_days, paid_share=self.rfm.paid_share, group=group
+        )
+
+    @cached_property
+    def _rows(self) -> dict[str, Any]:
+        return value_histories(self.rfm, self.keys[len(KEYS) :])
+
+    def _joined(self, table: Any, terms: dict[str, Any]) -> Any:
         import pyarrow as pa
 
-        rows, history, spend_days = value_histories(self.rfm, self._keys[len(KEYS) :])
-        unit = self.purchase.unit
-        history = history.rescaled(unit / history.unit)
+        columns = {**{key: self._rows[key] for key in self.keys}, **terms}
+        return table.inner_join(upload(table.get_backend(), pa.table(columns)), self.keys)
+
+    def _money(self, minor: Any) -> Any:
+        return minor.cast("float64") / 10.0**self.rfm.digits
+
+    def _models(self, rows: dict[str, Any], history: PurchaseHistory) -> tuple[Any, Any]:
         purchase, spend = (
             fit.at(dataclasses.replace(history, group=group_labels(rows, fit.by)) if fit.groups else history)
             for fit in (self.purchase, self.spend)
         )
+        return purchase, spend
+
+    def _terms(self) -> dict[str, Any]:
+        history = history_of(self._rows, self.rfm, self.purchase.unit)
         terms = value_terms(
-            purchase,
-            spend,
+            *self._models(self._rows, history),
             history,
-            spend_days,
-            t=self.days / unit,
-            rate=daily_discount(self.discount) * unit,
-            margin=self.margin,
+            np.asarray(self._rows["spend_days"], dtype=float),
+            t=self.t,
+            rate=self.rate,
+            margin=1.0,
             paid_share=self.rfm.paid_share,
         )
         if not np.all(np.isfinite(terms.c0)):
@@ -139,61 +255,25 @@ class Forecast:
                 "discount above 0, "
                 'or a horizon such as "5y".'
             )
-        return pa.table({**{key: rows[key] for key in self._keys}, **dataclasses.asdict(terms)})
+        return dataclasses.asdict(terms)
+
+    def _bands(self) -> dict[str, Any]:
+        import pyarrow as pa
+
+        low, high = (self._rows[name] / 10.0**self.rfm.digits for name in ("low", "high"))
+        found = bands(self.streamed(self._rows), low, high, t=self.t, rate=self.rate)
+        days = np.ceil(found.next_purchase * self.purchase.unit)
+        never = days > _NEVER
+        terms: dict[str, Any] = {}
+        for names, lines in ((_VALUED, found.value), (_SPENT, found.spend)):
+            terms |= {f"{name}_{i}": lines[at, i] for at, name in enumerate(names) for i in (0, 1)}
+        start = (self.rfm.as_of - EPOCH).days
+        terms["next_day"] = pa.array(np.where(never, 0, days + start).astype("int32"), mask=never)
+        return terms
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class CustomerForecast:
-    """The forecast table: one row per customer, on the engine until asked for."""
-
-    forecast: Forecast
-    run_id: str | None = None
-
-    @property
-    def table(self) -> Any:
-        """The columns of the contract, as an Ibis table in the order of customer_id."""
-        import ibis
-
-        forecast, t = self.forecast, self.forecast.table
-        return t.select(
-            as_of=ibis.literal(forecast.rfm.as_of),
-            **({"run_id": ibis.literal(self.run_id)} if self.run_id else {}),
-            customer_id=t.customer_id,
-            horizon=ibis.literal(forecast.horizon),
-            **{
-                name: t[name]
-                for name in (
-                    "p_alive",
-                    "p_purchase",
-                    "expected_purchases",
-                    "expected_spend",
-                    "clv_mean",
-                    "historic_value",
-                    "percentile",
-                    *forecast.rfm.segments,
-                )
-            },
-        ).order_by("customer_id")
-
-    def __repr__(self) -> str:
-        return f"<CustomerForecast: {self.forecast.basis}>"
-
-    def to_pandas(self) -> pd.DataFrame:
-        """All rows as a data frame."""
-        frame: pd.DataFrame = to_pandas(self.table)
-        return frame
-
-    def to_parquet(self, path: str) -> None:
-        """Write all rows to a Parquet file."""
-        write_parquet(self.table, path)
-
-    def to_csv(self, path: str) -> None:
-        """Write all rows to a CSV file."""
-        self.table.to_csv(path, header=True)
-
-    def _repr_html_(self) -> str:
-        frame: pd.DataFrame = to_pandas(self.table.limit(8))
-        return f"<p>{self.forecast.basis}; first rows:</p>{frame.to_html(index=False)}"
+_SPENT = ("spend_p05", "spend_p95")
+_VALUED = ("clv_p05", "clv_median", "clv_p95")
 
 
 def forecast(
@@ -202,8 +282,10 @@ def forecast(
     rfm: RFM,
     horizon: str = "12m",
     *,
-    margin: float,
+    margin: Margin,
+    margin_by: str | None = None,
     discount: float = 0.10,
+    allow_extrapolation: bool = False,
 ) -> Forecast:
     """Forecast purchases and value of every customer in `rfm`.
 
@@ -213,14 +295,39 @@ def forecast(
     rfm : the base; the forecast starts at its as-of date
     horizon : "12m", "39w", "90d", or "lifetime" for the residual lifetime
     margin : contribution per unit of revenue, above 0 and at most 1
-    discount : annual rate
+        One for all; (low, middle, high), where it is 5, 50 and 95 % sure; or such by segment of the column
+        `margin_by`.
+    discount : annual rate; purchases are discounted to as_of from the day they are made
+    allow_extrapolation : let the horizon reach beyond three times the time observed
 
     Raises
     ------
     FitError M001
         When a fit did not converge.
-    ConfigError C001, C002, C003, C006, C011
+    FitError M004
+        When the base ends before the data that a fit has seen.
+    ConfigError C001, C002, C003, C006, C008, C011, C012
     """
+    _check_fits(purchase, spend, rfm)
+    margins = Margins.of(margin, margin_by)
+    Economics(0.5, discount)
+    if margin_by is not None:
+        rfm.check_segments([margin_by])
+        margins.check_segments(set(rfm.grouped((margin_by,))[margin_by]))
+    if _checked(horizon) != LIFETIME and not allow_extrapolation:
+        check_reach(rfm, horizon, "horizon")
+    return Forecast(purchase, spend, rfm, horizon, margins, discount)
+
+
+def _checked(horizon: str) -> str:
+    """Return a horizon; ConfigError C006 or C010 for what is none."""
+    if horizon != LIFETIME:
+        Economics(0.5, 0.0, horizon)
+    return horizon
+
+
+def _check_fits(purchase: Fit, spend: Fit, rfm: RFM) -> None:
+    """Raise ConfigError C001 or C012, FitError M001 or M004, for fits that cannot forecast this base."""
     if any(fit.groups and not fit.by for fit in (purchase, spend) if isinstance(fit, Fit)):
         raise ConfigError(
             "C012 a fit of groups made by hand names no column to look them up by. Fit the RFM table, by=…"
@@ -242,11 +349,23 @@ def forecast(
     for fit in (purchase, spend):
         if not fit.converged:
             raise FitError(fit.message)
-    if horizon == LIFETIME:
-        Economics(margin, discount)
-    else:
-        Economics(margin, discount, horizon)
-    return Forecast(purchase, spend, rfm, horizon, margin, discount)
+        if fit.as_of and fit.as_of > rfm.as_of:
+            raise FitError(
+                f"M004 {type(fit.estimate).__name__} has seen data up to {fit.as_of}; the base ends before, "
+                f"on {rfm.as_of}. Fit it on what was known then."
+            )
+
+
+def check_reach(rfm: RFM, horizon: str, named: str) -> None:
+    """Raise ConfigError C008 for a horizon far beyond what was ever observed."""
+    longest = fetch(rfm.table.aggregate(longest=rfm.table["T"].max())).to_pylist()[0]["longest"]
+    days, span = horizon_days(horizon, rfm.as_of), int(longest or 0)
+    if days > REACH * span:
+        raise ConfigError(
+            f"C008 {named} must not reach beyond {REACH} times the history; got {horizon!r} "
+            f"({days:,.0f} days) after {span:,} days. Shorten it, supply a longer history, or set "
+            "allow_extrapolation = true."
+        )
 
 
 def value_of_new(

@@ -42,6 +42,7 @@ class Economics:
         Inactive: the share of customers without an order for more than that long, taken as a year's
         churn. Period: the share of customers at least one period old who did not return in the last one.
     cac : acquisition cost of a customer, one for all or by segment; None where unknown (never 0)
+    allow_extrapolation : let the horizon reach beyond three times the time observed
 
     Raises
     ------
@@ -53,6 +54,7 @@ class Economics:
     horizon: str = "12m"
     churn: str | float = "inactive:180d"
     cac: float | Mapping[str, float] | None = None
+    allow_extrapolation: bool = False
 
     def __post_init__(self) -> None:
         wrong = [*_margin(self.margin), *_discount(self.discount), *_horizon(self.horizon)]

@@ -48,10 +48,10 @@ def value_terms(
     """
     e0, e1 = (paid_share * e for e in _finite_spend(spend, spend_days))
 
-    def mean(f: Callable[[PurchaseModel], Array], costly: bool = False) -> Array:
-        return mean_over_draws(purchase, len(h.x), f, costly=costly)
+    def mean(f: Callable[[PurchaseModel], Array]) -> Array:
+        return mean_over_draws(purchase, len(h.x), f)
 
-    discounted = mean(lambda m: m.discounted_purchases(h, rate, t), costly=bool(np.isinf(t)))
+    discounted = mean(lambda m: m.discounted_purchases(h, rate, t))
     return ValueTerms(
         p_alive=mean(lambda m: m.p_alive(h)),
         p_purchase=mean(lambda m: m.p_purchase(h, t)),

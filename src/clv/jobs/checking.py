@@ -15,6 +15,7 @@ from clv.data.findings import Finding
 from clv.data.holdout import check_cuts
 from clv.data.segments import SEGMENT_ORDER
 from clv.errors import ConfigError, DataError
+from clv.forecasting.customers import check_reach
 from clv.jobs.config import Config, load
 from clv.jobs.restated import check_restated
 from clv.jobs.runs import new_file, refuse_existing
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from clv.data.rfm import RFM
 
 _ORDER = "FWA"
-_REACH = 3  # C008: a horizon this many times as long as the history is no forecast any more
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,11 @@ def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
     days = horizon_days(economics.horizon, orders.as_of_date)
     found = [*check_size(rfm), *check_span(rfm, days), *check_restated(config, orders)]
     checks: list[Callable[[], Any]] = [
-        lambda: None if config.economics.allow_extrapolation else check_reach(rfm, economics.horizon, days),
+        lambda: (
+            None
+            if config.economics.allow_extrapolation
+            else check_reach(rfm, economics.horizon, "'economics.horizon'")
+        ),
         lambda: check_cuts(orders, [config.holdout.cut] if config.holdout else []),
         lambda: economics.check_segments(_segments(rfm) if isinstance(economics.cac, dict) else ()),
     ]
@@ -108,18 +112,6 @@ def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
             for code, _, message in (text.partition(" ") for text in error.messages):
                 found.append(Finding(code, "F", message))
     return found
-
-
-def check_reach(rfm: RFM, horizon: str, days: float) -> None:
-    """Raise ConfigError C008 for a horizon far beyond what was ever observed."""
-    longest = fetch(rfm.table.aggregate(longest=rfm.table["T"].max())).to_pylist()[0]["longest"]
-    span = int(longest or 0)
-    if days > _REACH * span:
-        raise ConfigError(
-            f"C008 'economics.horizon' must not reach beyond {_REACH} times the history; got {horizon!r} "
-            f"({days:,.0f} days) after {span:,} days. Shorten it, supply a longer history, or set "
-            "allow_extrapolation = true."
-        )
 
 
 def _segments(rfm: RFM) -> set[str]:

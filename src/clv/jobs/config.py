@@ -204,7 +204,7 @@ class Config(_Section):
 
     def assumptions(self) -> Economics:
         """The economics that the config describes."""
-        return Economics(**self.economics.model_dump(exclude={"allow_extrapolation"}))
+        return Economics(**self.economics.model_dump())
 
     @property
     def runs(self) -> Path:
@@ -274,7 +274,6 @@ def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
         return {k: v for k, v in known.items() if k in model.model_fields and f"{section}.{k}" not in bad}
 
     worth = given("economics", Worth)
-    worth.pop("allow_extrapolation", None)
     options = given("input", Input) | given("policies", Policies)
     options |= {"segments": given("segments", Segments).get("columns", ())}
     for name in ("path", "hash_ids"):

@@ -57,8 +57,8 @@ def inputs(config: Config) -> list[dict[str, str | None]]:
 def manifest(config: Config, study: Study, run_id: str, started: str, seconds: float) -> dict[str, Any]:
     """Everything but the hashes of what went in and came out, ready for JSON."""
     reconciled = study.orders.reconciliation()
-    base = study.forecast.totals().iloc[0]
-    lifetime = study.lifetime.totals()["clv"].iloc[0] if study.lifetime else None
+    base = study.forecast.sums
+    lifetime = study.lifetime.sums["clv"] if study.lifetime else None
     return {
         "schema": 1,
         "run_id": run_id,

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import betainc, hyp2f1
 
+from clv.models.gathering import by_history, distinct
 from clv.models.histories import PurchaseHistory
 from clv.models.nbd import NBD
-from clv.models.protocols import FAR, Array, Limits, Parameter, Positive, Scale
+from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive, Scale
 from clv.models.quantities import (
     LOSS_POLARISATION,
     LOST_AT_PURCHASE,
@@ -26,7 +27,7 @@ from clv.models.quantities import (
     gamma_mixing,
 )
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
-from clv.models.simulation import Log, purchase_histories
+from clv.models.simulation import Future, Log, Shape, purchase_histories
 from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, log_sum
 
 
@@ -123,6 +124,13 @@ class DropoutAtPurchase(RepeatPurchases):
         )
         return found
 
+    def future(self, rng: np.random.Generator, x: float, T: float, stage: int, shape: Shape) -> Future:
+        """Draw what customers with x repeat purchases, alive at T in one stage, are like and will do."""
+        R, A, a, B = self._posterior(np.asarray(x), np.asarray(T))
+        rate = rng.standard_gamma(np.broadcast_to(R + stage, shape)) / A
+        leave = rng.beta(np.broadcast_to(a, shape), np.broadcast_to(B, shape))
+        return Future(rate, last=rng.geometric(np.maximum(leave, 1e-15)), per=self._k, done=stage)
+
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         if self.a + self.b < FAR / 2:
@@ -174,16 +182,43 @@ class DropoutAtPurchase(RepeatPurchases):
         return A / (1 + R * a / (a + B)), 0.0, 1.0
 
     def _rate(self, x: Array, T: Array, stage: int, after: Array) -> Array:
-        """R/A·E[(1 + p·τ/A)^(−R−1)]: no pole at a = 1, none at a + b < 1."""
         R, A, a, B = self._posterior(x, T)
-        w = after / A
-        with np.errstate(all="ignore"):
-            mean = np.asarray(np.exp(-a * np.log1p(w)) * hyp2f1(a + B - R - 1, a, a + B, w / (1 + w)))
-        hard = (np.maximum(a, B - x) > _HOMOGENEOUS) | ~np.isfinite(mean)
-        if hard.any():
-            *columns, hard = np.broadcast_arrays(R, w, a, B, hard)
-            mean[hard] = in_blocks(_mean_rate, 1024, *(column[hard] for column in columns))
-        return np.asarray(R / A * mean)
+        return np.asarray(R / A * _mean_power(R + 1, after / A, a, B, B - x))
+
+    def _buys(self, x: Array, T: Array, stage: int, start: float, t: float) -> Array:
+        """There at T + start, e^(−λ·p·start) given λ and p, and then not without a purchase."""
+        R, A, a, B = self._posterior(x, T)
+        there = _mean_power(R, start / A, a, B, B - x)
+        silent = np.exp(-R * np.log1p(t / A)) * _mean_power(R, start / (A + t), a, B, B - x)
+        return np.asarray(there - silent)
+
+    def _discounted(self, x: Array, T: Array, stage: int, rate: float, t: Parameter) -> Array:
+        fields = self._fields()
+        if np.ndim(t) or not np.isinf(t) or rate == 0 or by_history(fields):
+            return super()._discounted(x, T, stage, rate, t)
+        drawn = np.broadcast_arrays(*(np.ravel(v) for v in fields))
+        found = [self._with(one)._for_ever(x, T, stage, rate) for one in zip(*drawn, strict=True)]
+        return np.asarray(found if np.ndim(sum(fields)) else found[0])
+
+    def _for_ever(self, x: Array, T: Array, stage: int, rate: float) -> Array:
+        """∫ e^(−rate·τ) dE(τ) over all time, for one set of parameters.
+
+        With u = τ/(alpha + T) the purchase rate depends on x alone, and the discount on T alone: each is
+        taken on its distinct values, by the trapezoidal rule in log u, which is exact to 1e-12 where both
+        ends have faded.
+        """
+        (xs,), which_x = distinct(x)
+        (ages,), which_T = distinct(T)
+        A = self.alpha + ages
+        low = np.log(1e-14 / (1 + self.r + xs.max() + rate * A.max()))
+        high = np.log(NEGLIGIBLE / (rate * A.min()))
+        u = np.exp(np.linspace(low, high, int((high - low) / _SPACING) + 2))
+        bought = self._rate(xs, np.zeros(1), stage, u[:, None] * self.alpha) * self.alpha * u[:, None]
+        kept = np.exp(-rate * A * u[:, None]) * np.log(u[1] / u[0])
+        size = _BLOCK // len(u)
+        parts = [slice(i, i + size) for i in range(0, len(x), size)]
+        sums = [np.einsum("up,up->p", bought[:, which_x[some]], kept[:, which_T[some]]) for some in parts]
+        return np.concatenate(sums)
 
     def _purchases(self, x: Array, T: Array, stage: int, t: Parameter) -> Array:
         """[FHL05] eq. 10 of a customer alive, Euler-transformed; by quadrature over p where that is not safe.
@@ -225,10 +260,23 @@ def _mean_purchases(R: Array, w: Array, a: Array, B: Array) -> Array:
     return beta_mean(lambda p: -np.expm1(-R * np.log1p(p * w)) / p, a, B, bend)
 
 
-def _mean_rate(R: Array, w: Array, a: Array, B: Array) -> Array:
-    bend = 1 / np.maximum((R + 1) * w, 1e-300)
-    return beta_mean(lambda p: np.exp(-(R + 1) * np.log1p(p * w)), a, B, bend)
+def _mean_power(R: Parameter, w: Parameter, a: Parameter, B: Parameter, b: Parameter) -> Array:
+    """E[(1 + p·w)^(−R)], p ~ Beta(a, B) with b ≤ B: no pole at a = 1, none at a + b < 1."""
+    with np.errstate(all="ignore"):
+        mean = np.asarray(np.exp(-a * np.log1p(w)) * hyp2f1(a + B - R, a, a + B, w / (1 + w)))
+    hard = (np.maximum(a, b) > _HOMOGENEOUS) | ~np.isfinite(mean)
+    if hard.any():
+        *columns, hard = np.broadcast_arrays(R, w, a, B, hard)
+        mean[hard] = in_blocks(_mean_power_hard, 1024, *(column[hard] for column in columns))
+    return mean
+
+
+def _mean_power_hard(R: Array, w: Array, a: Array, B: Array) -> Array:
+    bend = 1 / np.maximum(R * w, 1e-300)
+    return beta_mean(lambda p: np.exp(-R * np.log1p(p * w)), a, B, bend)
 
 
 _CANCELS = 1e-5  # a difference from 1 below which the closed form has lost five digits
+_SPACING = 0.3  # of nodes in log time
+_BLOCK = 2**18  # numbers at a time
 _HOMOGENEOUS = 50.0  # a or b above which dropout hardly differs, or hardly happens, and 2F1 overflows

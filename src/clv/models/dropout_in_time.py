@@ -15,7 +15,7 @@ from clv.models.histories import PurchaseHistory
 from clv.models.nbd import NBD
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter, Positive, Scale, parameter_names
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
-from clv.models.simulation import Log, purchase_histories
+from clv.models.simulation import Future, Log, Shape, purchase_histories
 from clv.models.special import digamma_rise, log_rising, log_sum, over_time
 
 
@@ -99,6 +99,14 @@ class DropoutInTime(RepeatPurchases):
         until = self._age(rng.exponential(1 / leaving))
         return purchase_histories(rng, T, rate, until=until, grain=grain, kind=PurchaseHistory, log=log)
 
+    def future(self, rng: np.random.Generator, x: float, T: float, stage: int, shape: Shape) -> Future:
+        """Draw what customers with x repeat purchases, alive at T, are like and will do."""
+        rate = rng.standard_gamma(np.broadcast_to(self.r + x, shape)) / (self.alpha + T)
+        risk = np.maximum(rng.standard_gamma(np.broadcast_to(self.s, shape)), 1e-300)
+        G = self._clock(np.asarray(T))[0] + np.log1p(rng.standard_exponential(shape) / risk)
+        until = self._age(self.beta * np.expm1(np.minimum(G, 690.0))) - T
+        return Future(rate, until=np.maximum(until, 0.0))
+
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         if self.s < FAR:
@@ -181,6 +189,24 @@ class DropoutInTime(RepeatPurchases):
 
     def _rate(self, x: Array, T: Array, stage: int, after: Array) -> Array:
         return np.asarray((self.r + x) / (self.alpha + T) * self._survival(T, after))
+
+    def _buys(self, x: Array, T: Array, stage: int, start: float, t: float) -> Array:
+        """The first purchase after T + start comes at some τ, the customer being there."""
+        scale, decay, width = self._bends(x, T + start)
+
+        def density(tau: Array, weight: Array, x: Array, T: Array, *own: Array) -> Array:
+            model = self._with(own)
+            R, A = model.r + x, model.alpha + T
+            logs = -(R + 1) * np.log1p(tau / A)
+            return np.asarray((weight * R / A * np.exp(logs) * model._survival(T, start + tau)).sum(axis=0))
+
+        R, A = self.r + x, self.alpha + T
+        end = np.minimum(
+            np.minimum(t, self._exhausted(x, T)), A * np.expm1(np.minimum(NEGLIGIBLE / R, 600.0))
+        )
+        return over_time(
+            density, 0.0, end, 1 / (1 / scale + R / A), decay, x, T, *self._fields(), width=width
+        )
 
     def _pmf(self, x: Array, T: Array, stage: int, t: Parameter, n: int) -> Array:
         """Either there to the end, or gone at some τ: an integral over the place where n are made by then."""

@@ -15,7 +15,7 @@ from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Limits, Parameter, Positive, Scale
 from clv.models.quantities import PURCHASE_SPREAD, PURCHASES, gamma_mixing
 from clv.models.repeat_purchases import RepeatPurchases, gamma_start, log_count, same_rate
-from clv.models.simulation import Log, purchase_histories
+from clv.models.simulation import Future, Log, Shape, purchase_histories
 from clv.models.special import digamma_rise, log_rising
 
 
@@ -72,6 +72,10 @@ class NBD(RepeatPurchases):
         r, alpha = (np.broadcast_to(v, np.shape(T)) for v in self._fields())
         return purchase_histories(rng, T, rng.gamma(r, 1 / alpha), grain=grain, kind=PurchaseHistory, log=log)
 
+    def future(self, rng: np.random.Generator, x: float, T: float, stage: int, shape: Shape) -> Future:
+        """Draw what customers with x repeat purchases are like and will do."""
+        return Future(rng.standard_gamma(np.broadcast_to(self.r + x, shape)) / (self.alpha + T))
+
     def limits(self) -> Limits:
         """Give the simpler models at the ends of this one's ridges, the simplest first."""
         return same_rate(self)
@@ -91,3 +95,6 @@ class NBD(RepeatPurchases):
 
     def _pmf(self, x: Array, T: Array, stage: int, t: Parameter, n: int) -> Array:
         return np.exp(log_count(self.r + x, self.alpha + T, t, n))
+
+    def _buys(self, x: Array, T: Array, stage: int, start: float, t: float) -> Array:
+        return 1 - self._pmf(x, T, stage, t, 0)

@@ -105,8 +105,16 @@ class PurchaseModel(Model, Protocol):
         """Probability that a customer is still active at T."""
         ...
 
-    def p_purchase(self, h: Any, t: float) -> Array:
-        """Probability of at least one purchase in (T, T + t]."""
+    def p_stages(self, h: Any) -> Array:
+        """Probabilities of being active at T in each stage of waiting, (stages, …, histories)."""
+        ...
+
+    def future(self, rng: np.random.Generator, x: float, T: float, stage: int, shape: Any) -> Any:
+        """Draw what customers alive at T will do: a `simulation.Future`."""
+        ...
+
+    def p_purchase(self, h: Any, t: float, start: float = 0.0) -> Array:
+        """Probability of at least one purchase in (T + start, T + t]."""
         ...
 
     def expected_purchases(self, h: Any, t: float) -> Array:

@@ -68,6 +68,18 @@ class RegularDropoutAtPurchase(DropoutAtPurchase):
             )
         return super()._discounted(x, T, stage, rate, t)
 
+    def _buys(self, x: Array, T: Array, stage: int, start: float, t: float) -> Array:
+        """Sum over events up to T + start, of which every k-th may be the last."""
+        R, A, a, B = self._posterior(x, T)
+        R, total, stay = R + stage, np.zeros(()), np.ones(())
+        for n in range(int(_events(R, start / A).max(initial=0) / self.k) + 2):
+            for done in range(stage if n == 0 else 0, self.k):
+                m = n * self.k + done - stage
+                more = betainc(self.k - done, R + m, share(t, A + start))
+                total = total + stay * np.exp(log_count(R, A, start, m)) * more
+            stay = stay * (B + n) / (a + B + n)
+        return np.asarray(total)
+
     def _pmf(self, x: Array, T: Array, stage: int, t: Parameter, n: int) -> Array:
         R, A, a, B = self._posterior(x, T)
         R, k = R + stage, self.k
@@ -119,7 +131,7 @@ def _mean_over_events(
 
     def both(R: Array, A: Array, a: Array, B: Array, t: Array) -> Array:
         w = t / A
-        events = R * w + 8 * np.sqrt(R * w * (1 + w)) + 36 * (1 + w)
+        events = _events(R, w)
         few = events < _TERMS * k
         found = np.empty(t.shape)
         columns = (R, A, a, B, t)
@@ -131,6 +143,11 @@ def _mean_over_events(
         return found
 
     return in_blocks(both, 65_536, R, A, a, B, t)
+
+
+def _events(R: Parameter, w: Parameter) -> Array:
+    """How many events hardly ever come, of R·w expected, w being time against the scale of the rate."""
+    return np.asarray(R * w + 8 * np.sqrt(R * w * (1 + w)) + 36 * (1 + w))
 
 
 def _term(k: int, stage: int, R: Array, A: Array, t: Array, c: int, density: bool) -> Array:

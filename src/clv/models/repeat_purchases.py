@@ -18,6 +18,7 @@ from clv.errors import ConfigError
 from clv.models.histories import PurchaseHistory
 from clv.models.parametric import Parametric, refuse_below, refuse_share
 from clv.models.protocols import FAR, NEGLIGIBLE, Array, Limits, Parameter
+from clv.models.simulation import Future, Shape
 from clv.models.special import log_rising, over_time
 
 
@@ -43,6 +44,10 @@ class RepeatPurchases(Parametric):
         """P(n purchases in (T, T + t]) of a customer alive at T."""
         raise NotImplementedError
 
+    def _buys(self, x: Array, T: Array, stage: int, start: float, t: float) -> Array:
+        """P(a purchase in (T + start, T + start + t]) of a customer alive at T."""
+        raise NotImplementedError
+
     def _bends(self, x: Array, T: Array) -> tuple[Parameter, Parameter, Parameter]:
         """What `over_time` has to know of the purchase rate after T: scale, rate, and width."""
         raise NotImplementedError
@@ -51,9 +56,17 @@ class RepeatPurchases(Parametric):
         """Purchases in (T, T + t] of a customer alive at T."""
         return self._discounted(x, T, stage, 0.0, t)
 
+    def future(self, rng: np.random.Generator, x: float, T: float, stage: int, shape: Shape) -> Future:
+        """Draw what customers with x repeat purchases, alive at T in one stage, are like and will do."""
+        raise NotImplementedError
+
     def p_alive(self, h: Any) -> Array:
         """Probability of still being active at T, (…, histories)."""
-        return np.asarray(np.minimum(self._states(h)[:-1].sum(axis=0), 1.0))
+        return np.asarray(np.minimum(self.p_stages(h).sum(axis=0), 1.0))
+
+    def p_stages(self, h: Any) -> Array:
+        """Probabilities of being active at T in each stage of waiting, (stages, …, histories)."""
+        return self._states(h)[:-1]
 
     def expected_purchases(self, h: Any, t: float) -> Array:
         """Purchases expected in (T, T + t] given the history, (…, histories); t may be infinite."""
@@ -82,10 +95,12 @@ class RepeatPurchases(Parametric):
         found = self._expect(h, lambda x, T, stage: self._pmf(x, T, stage, t, n))
         return found if n else found + self._states(h)[-1]
 
-    def p_purchase(self, h: Any, t: float) -> Array:
-        """Probability of at least one purchase in (T, T + t] given the history, (…, histories)."""
-        refuse_below(0, t=t)
-        return self._expect(h, lambda x, T, stage: 1 - self._pmf(x, T, stage, t, 0))
+    def p_purchase(self, h: Any, t: float, start: float = 0.0) -> Array:
+        """Probability of at least one purchase in (T + start, T + t] given the history, (…, histories)."""
+        refuse_below(0, start=start, t=t)
+        if start == 0:
+            return self._expect(h, lambda x, T, stage: 1 - self._pmf(x, T, stage, t, 0))
+        return self._expect(h, lambda x, T, stage: self._buys(x, T, stage, start, max(t - start, 0.0)))
 
     def next_purchase(self, h: Any, share: float = 0.5) -> Array:
         """Time after T by which the next purchase has come with probability `share`, (…, histories).
@@ -93,7 +108,7 @@ class RepeatPurchases(Parametric):
         Infinite where the customer will never buy again with a probability above 1 − share.
         """
         refuse_share(share)
-        stages = self._states(h)[:-1]
+        stages = self.p_stages(h)
         shape = np.broadcast_shapes(stages.shape[1:], *(np.shape(v) for v in self._fields()))
         columns = [np.broadcast_to(v, shape).ravel() for v in (*stages, h.x, h.T, *self._fields())]
         ever = np.broadcast_to(self.p_purchase(h, np.inf), shape).ravel()
@@ -116,7 +131,7 @@ class RepeatPurchases(Parametric):
     def _expect(self, h: Any, f: Callable[[Array, Array, int], Array]) -> Array:
         """Mean of f over the stages a customer may be in; nothing of those who have left."""
         total: Array | None = None
-        for stage, alive in enumerate(self._states(h)[:-1]):
+        for stage, alive in enumerate(self.p_stages(h)):
             value = h.by_state(lambda x, T, stage=stage: f(x, T, stage), *self._fields())
             part = np.where(alive > 0, alive * np.where(alive > 0, value, 0.0), 0.0)
             total = part if total is None else total + part

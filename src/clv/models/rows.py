@@ -75,7 +75,7 @@ class Rows:
         """Return the distinct rows of all groups together."""
         return dataclasses.replace(self, group=None, labels=())._grouped()
 
-    def rows(self, rows: NDArray[np.bool_] | slice) -> Self:
+    def rows(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Self:
         """Return some of the rows."""
         columns: dict[str, Any] = {name: column[rows] for name, column in self._columns().items()}
         return dataclasses.replace(self, **columns)

@@ -1,6 +1,8 @@
-"""Drawing purchase histories: renewals at a customer's own rate until it leaves or the watch ends."""
+"""Drawing purchases: a customer's events at its own rate until it leaves, from the first or from T on."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, Parameter
 
+type Shape = tuple[int, ...]
 type Log = list[tuple[NDArray[np.intp], Array]]  # numbers of customers, and the times of a purchase of each
 
 
@@ -44,3 +47,42 @@ def purchase_histories[H: PurchaseHistory](
             log.append((np.flatnonzero(bought), at[bought]))
         active &= rng.random(size) >= leave
     return kind.simulated(x, t_x, T, log_gaps)
+
+
+@dataclass
+class Future:
+    """What simulated customers, alive at T, do after it: counted from one time to the next, exactly.
+
+    Every `per`-th event at `rate` is a purchase, and `done` have happened since the last. A customer leaves
+    at time `until` after T, or with its purchase number `last`. Arrays of one shape.
+    """
+
+    rate: Array
+    until: Parameter = np.inf
+    last: Parameter = np.inf
+    per: int = 1
+    done: Parameter = 0
+    clock: Parameter = 0.0
+
+    def purchases(self, rng: np.random.Generator, end: Parameter) -> tuple[Array, Array]:
+        """Count purchases from where the last call ended to time `end`; returns also how long each was there.
+
+        Of those who leave at a purchase the mean of that length, given all counts.
+        """
+        there = np.minimum(np.maximum(self.until - self.clock, 0.0), end - self.clock)
+        events = self.done + rng.poisson(np.minimum(self.rate * there, 1e15))
+        bought, self.done = np.divmod(events, self.per)
+        left = bought >= self.last
+        with np.errstate(invalid="ignore"):
+            there = np.where(left, there * self.last * self.per / (events + 1.0), there)
+        bought = np.minimum(bought, self.last)
+        self.last = self.last - bought
+        self.rate = np.where(left, 0.0, self.rate)
+        self.clock = end
+        return bought, there
+
+    def first(self, rng: np.random.Generator) -> Array:
+        """Draw the time of the first purchase after T, infinite for those who leave before; call it first."""
+        with np.errstate(divide="ignore"):
+            wait = rng.standard_gamma(np.broadcast_to(self.per - self.done, self.rate.shape)) / self.rate
+        return np.where(wait <= self.until, wait, np.inf)

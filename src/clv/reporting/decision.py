@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def decision(study: Study) -> Page:
     """As-of, lights, three numbers, and what is not known."""
-    e, base, money = study.economics, study.forecast.totals().iloc[0], study.orders.money_unit
+    e, base, money = study.economics, study.forecast.sums, study.orders.money_unit
     missed = model_error(study)
     trust = (
         "No hold-out measured it, so nothing here says how far off the figures may be."
@@ -36,7 +36,8 @@ def decision(study: Study) -> Page:
         Headline(
             f"Contribution of the base, next {in_words(e.horizon)}",
             f"{base['clv']:,.0f} {money}",
-            f"{base['customers']:,.0f} existing customers, {base['clv_mean']:,.2f} each; discounted",
+            f"{base['customers']:,.0f} existing customers, {base['clv'] / base['customers']:,.2f} each; "
+            "discounted",
         ),
         _equity(study),
         _new_customer(study),
@@ -50,11 +51,11 @@ def _equity(study: Study) -> Headline:
     title = "Customer equity of the base"
     if study.lifetime is None:
         return Headline(title, "–", "infinite without a discount: nobody is sure ever to leave")
-    total = study.lifetime.totals().iloc[0]
+    total = study.lifetime.sums
     return Headline(
         title,
         f"{total['clv']:,.0f} {study.orders.money_unit}",
-        f"whole residual lifetime, {total['clv_mean']:,.2f} each, discounted at "
+        f"whole residual lifetime, {total['clv'] / total['customers']:,.2f} each, discounted at "
         f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of it "
         "lies beyond five years, where nothing has tested it",
     )

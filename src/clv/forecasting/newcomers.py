@@ -1,0 +1,146 @@
+"""Customers who are yet to come, by a plan of how many are acquired when: what they will buy and be worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import ndtri
+
+from clv.forecasting.lines import DRAWS, MEASURES, Line, Moments
+from clv.forecasting.stream import Base, Cell, discounted_counts, over_blocks, step_ends
+from clv.models.protocols import Array
+from clv.models.special import unit_nodes
+
+_NODES = 4  # days of a span of acquisition that means are taken over
+_FUTURES = 64  # of each draw: nothing is known of new customers
+
+
+@dataclass(frozen=True)
+class Wave:
+    """So many customers, acquired evenly from time `start` to `end` after T of the base."""
+
+    start: float
+    end: float
+    customers: float
+
+
+@dataclass(frozen=True)
+class FirstOrder:
+    """Mean and variance of a first order's value, and of how many it was measured."""
+
+    mean: float
+    variance: float
+    measured: float
+
+
+def newcomers(base: Base, first: FirstOrder, waves: Sequence[Wave], ends: Array, rate: float) -> Line:
+    """Return the totals of planned customers of one kind, as `lines_of` does of existing ones.
+
+    `base` has one history, that of a newcomer; `ends` are those of the spans, `rate` discounts to T.
+    """
+    base = base.paired(DRAWS)
+    shape = len(MEASURES), len(ends) + 1
+    line = Line(np.zeros(shape), np.zeros((*shape, base.draws)), np.zeros(shape))
+    cell = next(next(over_blocks(base, lambda block: block.cells())))
+    for wave in waves:
+        if wave.start < ends[-1] and wave.customers:
+            line = line + _Acquired(base, cell, first, wave, ends, rate).line()
+    return line
+
+
+class _Acquired:
+    """One wave, by the spans in which its customers buy."""
+
+    def __init__(
+        self, base: Base, cell: Cell, first: FirstOrder, wave: Wave, ends: Array, rate: float
+    ) -> None:
+        self._base, self._cell, self._first, self._wave = base, cell, first, wave
+        self._ends, self._starts, self._rate = ends, np.append(0.0, ends[:-1]), rate
+
+    def line(self) -> Line:
+        """Totals of the wave."""
+        active, repeats, kept, firsts, firsts_kept = self._means()
+        e0 = np.ravel(self._cell.spend.expected_spend_terms(np.zeros(1))[0]) * self._base.paid_share
+        error = np.sqrt(self._first.variance / self._first.measured)
+        places = np.random.default_rng(3).permutation(self._base.draws)
+        f = self._first.mean + error * ndtri((places + 0.5) / self._base.draws)
+        drawn = np.stack([active, repeats + firsts, repeats * e0 + firsts * f, kept * e0 + firsts_kept * f])
+        expected = drawn.mean(axis=-1)
+        expected[2] = repeats.mean(axis=-1) * e0.mean() + firsts[:, 0] * self._first.mean
+        expected[3] = kept.mean(axis=-1) * e0.mean() + firsts_kept[:, 0] * self._first.mean
+        squares = self._squares(float(e0.mean()))
+        squares[0] = expected[0]
+        within = np.maximum(squares - np.mean(drawn**2, axis=-1), 0.0)
+        n = self._wave.customers
+        return Line(n * expected, n * drawn, n * within)
+
+    def _means(self) -> tuple[Array, ...]:
+        """Per customer: P(an order), repeat purchases, the same discounted, first orders, and discounted.
+
+        (spans, draws) each, the last span being all; first orders (spans, 1).
+        """
+        model, h, spans = self._cell.purchase, self._base.history, len(self._ends)
+        found = [np.zeros((spans + 1, self._base.draws)) for _ in range(3)]
+        firsts, firsts_kept = np.zeros((spans + 1, 1)), np.zeros((spans + 1, 1))
+
+        def value(f: Callable[[float], Array], low: float, high: float) -> Array:
+            return np.ravel(f(high)) - (np.ravel(f(low)) if low else 0.0)
+
+        for u, weight in self._days():
+            late = np.exp(-self._rate * u)
+            for at in np.flatnonzero(self._ends > u):
+                low, high = max(self._starts[at] - u, 0.0), self._ends[at] - u
+                new = self._starts[at] <= u
+                if new:
+                    firsts[at] += weight
+                    firsts_kept[at] += weight * late
+                found[0][at] += weight * (1.0 if new else np.ravel(model.p_purchase(h, high, low)))
+                if np.isfinite(high):
+                    found[1][at] += weight * value(lambda t: model.expected_purchases(h, t), low, high)
+                discounted = value(lambda t: model.discounted_purchases(h, self._rate, t), low, high)
+                found[2][at] += weight * late * discounted
+        for total in (*found[1:], firsts, firsts_kept):
+            total[-1] = total[:-1].sum(axis=0)
+        found[0][-1] = firsts[-1]  # whoever comes orders
+        return *found, firsts, firsts_kept
+
+    def _days(self) -> Iterator[tuple[float, float]]:
+        """Times of acquisition with the share of customers they stand for, none beyond the last end."""
+        wave, nodes = self._wave, unit_nodes(_NODES)
+        inside = self._ends[(self._ends > wave.start) & (self._ends < wave.end)]
+        bounds = np.concatenate([[wave.start], inside, [min(wave.end, self._ends[-1])]])
+        for low, high in pairwise(bounds):
+            for node, weight in zip(*nodes, strict=True):
+                yield low + (high - low) * node, weight * (high - low) / (wave.end - wave.start)
+
+    def _squares(self, e0: float) -> Array:
+        """E[x²] of each measure of one customer, (measures, spans), from futures."""
+        cell, shape = self._cell, (self._base.draws, _FUTURES)
+        future = next(cell.futures(shape))
+        u = cell.rng.uniform(self._wave.start, self._wave.end, shape)
+        sums = np.zeros((5, len(self._ends) + 1, *shape))  # repeats, d, d²; first orders, and theirs d
+        for at, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
+            steps = [np.maximum(step - u, 0.0) for step in start + step_ends(end - start, self._rate)]
+            for count, discount in discounted_counts(cell.rng, future, steps, self._rate):
+                late = discount * np.exp(-self._rate * u)
+                sums[:3, at] += count, count * late, count * late**2
+            new = (u >= start) & (u < end)
+            sums[3:, at] = new, new * np.exp(-self._rate * u)
+        sums[:, -1] = sums[:, :-1].sum(axis=1)
+        repeats, kept, kept_squared, firsts, firsts_kept = sums
+        moments = Moments(self._base.paid_share, 0.05 / self._wave.customers)
+        pairs, alone = (float(v[0]) for v in moments.of(cell, np.array([[1.0], [0.0], [0.0]])))
+        f, square = self._first.mean, self._first.mean**2 + self._first.variance
+        found = [
+            firsts,
+            (repeats + firsts) ** 2,
+            firsts * square + 2 * firsts * f * e0 * repeats + pairs * repeats**2 + alone * repeats,
+            firsts_kept**2 * square
+            + 2 * firsts_kept * f * e0 * kept
+            + pairs * kept**2
+            + alone * kept_squared,
+        ]
+        return np.stack(found).mean(axis=(-1, -2))

@@ -1,0 +1,249 @@
+"""Totals of a base, and of customers yet to come, by segment and fiscal period."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clv.data.engines import upload
+from clv.data.rfm import group_labels
+from clv.errors import ConfigError
+from clv.forecasting.lines import FEW, Line, Rows, lines_of
+from clv.forecasting.newcomers import Wave, newcomers
+from clv.forecasting.plans import Plan, first_orders
+from clv.forecasting.stream import LEVELS
+from clv.units import LIFETIME, Span, fiscal_periods, horizon_end
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clv.forecasting.customers import Forecast
+
+ALL = "All customers"
+WHOLE = "Whole horizon"
+_LOW_HIGH = (LEVELS[0], LEVELS[-1])
+_COLUMNS = ("active", "orders", "revenue", "contribution", "clv")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Totals:
+    """Totals with 90 % bands: `table` has a row a segment, period and population, the whole last.
+
+    customers (of new ones, those acquired in the period), active (with an order in it), orders, revenue,
+    contribution (revenue at the margin, when it comes in) and clv (contribution discounted to as_of), each
+    expected, and `_p05` and `_p95`. Expected values add up; bands do not. Of a lifetime there are customers,
+    active and clv only.
+    """
+
+    table: pd.DataFrame
+    basis: str
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table."""
+        return self.table
+
+    def __repr__(self) -> str:
+        return f"<Totals: {self.basis}>"
+
+    def _repr_html_(self) -> str:
+        shown = self.table.to_html(index=False, float_format="{:,.0f}".format, na_rep="–")
+        return f"<p>{self.basis}</p>{shown}"
+
+
+def totals(
+    forecast: Forecast,
+    by: str | None,
+    period: str | None,
+    plan: pd.DataFrame | None,
+    fiscal_year_start: int,
+) -> Totals:
+    """Return totals; see `Forecast.totals`."""
+    import pandas as pd
+
+    if by is not None:
+        forecast.rfm.check_segments([by])
+    spans = _spans(forecast, period, fiscal_year_start)
+    # Margins by another segment than the table's are applied to their own customers, and then added up.
+    columns = tuple(dict.fromkeys(name for name in (by, forecast.margins.by) if name))
+    ends = np.array([_time(forecast, span.last) for span in spans]) if spans else np.array([forecast.t])
+    existing = _existing(forecast, columns, ends)
+    new: _Lines = {}
+    if plan is not None:
+        planned = Plan.of(plan, columns, set(existing), forecast.rfm.as_of, fiscal_year_start)
+        new = _new(forecast, planned, columns, ends)
+    shown = list(_rows(forecast, by, columns, spans, existing, new if plan is not None else None))
+    table = pd.DataFrame(shown)
+    if forecast.horizon == LIFETIME:
+        dropped = ("orders", "revenue", "contribution")
+        table = table.drop(columns=[name for name in table.columns if name.split("_p")[0] in dropped])
+    population = "" if plan is None else ", and new customers as planned"
+    return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}")
+
+
+def _spans(forecast: Forecast, period: str | None, year_start: int) -> list[Span]:
+    as_of = forecast.rfm.as_of
+    if period is None:
+        return []
+    if forecast.horizon == LIFETIME:
+        raise ConfigError('C006 a lifetime has no end to count periods to. Forecast a horizon, such as "2y".')
+    return fiscal_periods(as_of, horizon_end(forecast.horizon, as_of), period, year_start)
+
+
+def _time(forecast: Forecast, day: dt.date) -> float:
+    return float((day - forecast.rfm.as_of).days / forecast.purchase.unit)
+
+
+type _Lines = Mapping[tuple[str, ...], tuple[Any, Line]]  # customers by span, and their totals
+
+
+def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines:
+    """Totals of the base by the values of columns."""
+    base = forecast.base
+    spend = base.table.repeat_spend
+    keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
+    rows = base.grouped(keys, spend=spend.sum(), squares=(spend.cast("float64") ** 2).sum())
+    labels = _labels(rows, columns)
+    counts = {label: 0 for label in labels}
+    for label, customers in zip(labels, rows["customers"], strict=True):
+        counts[label] += int(customers)
+    few = {label for label, customers in counts.items() if customers <= FEW}
+    kept = np.array([label not in few for label in labels])
+    found = _lines(forecast, {n: v[kept] for n, v in rows.items()}, columns, ends, one_by_one=False)
+    if few:
+        table = base.table
+        if columns:
+            wanted = dict(zip(columns, zip(*sorted(few), strict=True), strict=True))
+            table = table.semi_join(upload(table.get_backend(), _arrow(wanted)), list(columns))
+        single = dataclasses.replace(base, table=table).grouped((*keys, "repeat_spend"))
+        single["spend"] = single["repeat_spend"] * single["customers"]
+        single["squares"] = single["repeat_spend"].astype(float) ** 2 * single["customers"]
+        found |= _lines(forecast, single, columns, ends, one_by_one=True)
+    size = len(ends) + 1
+    return {label: (np.full(size, float(counts[label])), found[label]) for label in sorted(counts)}
+
+
+def _labels(rows: Mapping[str, Any], columns: Sequence[str]) -> list[tuple[str, ...]]:
+    values = [group_labels(dict(rows), (name,)) for name in columns]
+    return list(zip(*values, strict=True)) if columns else [()] * len(rows["customers"])
+
+
+def _arrow(columns: Mapping[str, Sequence[str]]) -> Any:
+    import pyarrow as pa
+
+    return pa.table({name: pa.array(list(values)) for name, values in columns.items()})
+
+
+def _lines(
+    forecast: Forecast, rows: dict[str, Any], columns: Sequence[str], ends: Any, *, one_by_one: bool
+) -> dict[tuple[str, ...], Line]:
+    labels = _labels(rows, columns)
+    if not labels:
+        return {}
+    known = sorted(set(labels))
+    place = {label: at for at, label in enumerate(known)}
+    money = 10.0**forecast.rfm.digits
+    counted = Rows(
+        forecast.streamed(rows),
+        np.array([place[label] for label in labels]),
+        np.asarray(rows["customers"], dtype=float),
+        rows["spend"] / money,
+        rows["squares"] / money**2,
+        ends,
+        forecast.rate,
+    )
+    return dict(zip(known, lines_of(counted, one_by_one=one_by_one), strict=True))
+
+
+def _new(forecast: Forecast, plan: Plan, columns: tuple[str, ...], ends: Any) -> _Lines:
+    """Totals of planned customers by the values of columns."""
+    firsts = first_orders(forecast.base, columns)
+    starts = np.append(0.0, ends[:-1])
+    found = {}
+    for label, spans in plan.waves.items():
+        waves = [
+            Wave(
+                max(_time(forecast, span.first) - 1 / forecast.purchase.unit, 0.0),
+                _time(forecast, span.last),
+                n,
+            )
+            for span, n in spans
+        ]
+        line = newcomers(
+            forecast.newcomer(dict(zip(columns, label, strict=True))),
+            firsts[label],
+            waves,
+            ends,
+            forecast.rate,
+        )
+        acquired = sum(
+            w.customers
+            * np.clip(np.minimum(w.end, ends) - np.maximum(w.start, starts), 0, None)
+            / (w.end - w.start)
+            for w in waves
+        )
+        found[label] = np.append(acquired, np.sum(acquired)), line
+    return found
+
+
+def _rows(
+    forecast: Forecast,
+    by: str | None,
+    columns: Sequence[str],
+    spans: Sequence[Span],
+    existing: _Lines,
+    new: _Lines | None,
+) -> Iterator[dict[str, Any]]:
+    populations = {"existing": existing} if new is None else {"existing": existing, "new": new}
+    worth = {
+        name: {label: (n, _valued(forecast, columns, label, line)) for label, (n, line) in lines.items()}
+        for name, lines in populations.items()
+    }
+    if new is not None:
+        worth["all"] = {}
+        for label in existing:
+            parts = [worth[name][label] for name in ("existing", "new") if label in worth[name]]
+            worth["all"][label] = _sum(parts)
+    names = sorted({label[columns.index(by)] for label in existing}) if by else []
+    for name in [*names, ALL]:
+        for population, lines in worth.items():
+            parts = [v for label, v in lines.items() if name == ALL or label[columns.index(by or "")] == name]
+            if parts:
+                head = {by: name} if by else {}
+                yield from _spelled({**head, "population": population}, spans, *_sum(parts))
+
+
+def _valued(forecast: Forecast, columns: Sequence[str], label: tuple[str, ...], line: Line) -> Line:
+    margins = forecast.margins
+    segment = label[list(columns).index(margins.by)] if margins.by else ""
+    return line.valued(margins.drawn(segment, forecast.draws))
+
+
+def _sum(parts: Sequence[tuple[Any, Line]]) -> tuple[Any, Line]:
+    customers, line = parts[0]
+    for more, other in parts[1:]:
+        customers, line = customers + more, line + other
+    return customers, line
+
+
+def _spelled(
+    head: dict[str, Any], spans: Sequence[Span], customers: Any, line: Line
+) -> Iterator[dict[str, Any]]:
+    low, high = line.quantiles(_LOW_HIGH)
+    for at in range(len(spans) + 1):
+        row = dict(head)
+        if spans:
+            span = spans[at] if at < len(spans) else Span(WHOLE, spans[0].first, spans[-1].last)
+            row |= {"period": span.label, "first": span.first, "last": span.last, "partial": span.partial}
+            place = at
+        else:
+            place = -1
+        row["customers"] = float(customers[place])
+        for measure, name in enumerate(_COLUMNS):
+            row[name] = line.expected[measure, place]
+            row[f"{name}_p05"], row[f"{name}_p95"] = low[measure, place], high[measure, place]
+        yield row
