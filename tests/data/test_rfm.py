@@ -218,14 +218,28 @@ def test_spend_history_is_an_exact_grouping(base: RFM, frame: pd.DataFrame) -> N
     np.testing.assert_array_equal(history.weight, expected["customers"])
 
 
-def test_keys_are_integers(base: RFM) -> None:
-    rows, history, spend_days = value_histories(base)
-    assert {rows[name].dtype for name in ("frequency", "recency", "T", "spend_days")} == {np.dtype("int32")}
-    assert rows["customers"].dtype == np.dtype("int64")
-    assert rows["customers"].sum() == history.weight.sum() == len(base)
-    assert len(spend_days) == len(history)
-    keys = pd.DataFrame({name: rows[name] for name in ("frequency", "recency", "T", "spend_days")})
-    assert not keys.duplicated().any()
+@pytest.mark.parametrize("first_orders", [False, True])
+def test_keys_are_integers(base: RFM, frame: pd.DataFrame, first_orders: bool) -> None:
+    rows = value_histories(base, first_orders=first_orders)
+    names = ["frequency", "recency", "T", "paid_days"]
+    assert {rows[name].dtype for name in names} == {np.dtype("int32")}
+    assert {rows[name].dtype for name in ("customers", "low", "high")} == {np.dtype("int64")}
+    paid = (frame["first_amount"] > 0) * first_orders
+    by_hand = frame.assign(
+        paid_days=frame["spend_days"] + paid, spend=frame["repeat_spend"] + frame["first_amount"] * paid
+    ).groupby(names)["spend"]
+    expected = by_hand.agg(customers="size", low="min", high="max").reset_index()
+    found = pd.DataFrame(rows)[expected.columns]
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_spend_of_all_orders_counts_first_ones(base: RFM, frame: pd.DataFrame) -> None:
+    history = base.with_first_orders().history(SpendHistory)
+    paid = frame["first_amount"] > 0
+    assert history.weight.sum() == (paid | (frame["spend_days"] > 0)).sum()
+    assert history.m @ history.weight == (frame["spend_days"] + paid).sum()
+    total = (frame["repeat_spend"] + frame["first_amount"] * paid).sum()
+    assert history.S @ history.weight == pytest.approx(total / 100)
 
 
 def test_another_kind_of_history_is_refused(base: RFM) -> None:

@@ -72,7 +72,9 @@ def test_the_size_of_blocks_changes_no_result(monkeypatch: pytest.MonkeyPatch) -
 def test_each_group_is_forecast_by_its_own_parameters(sample_rfm: clv.RFM, drawn: tuple[Fit, Fit]) -> None:
     purchase = clv.fit(clv.BGNBD, sample_rfm, method="map", by="cohort")
     spend = clv.fit(clv.GammaGamma, sample_rfm, method="laplace", by="cohort", pooling="none", draws=100)
-    totals = clv.forecast(purchase, spend, sample_rfm, **TERMS).totals("cohort").to_pandas().set_index("cohort")
+    totals = (
+        clv.forecast(purchase, spend, sample_rfm, **TERMS).totals("cohort").to_pandas().set_index("cohort")
+    )
     for code, cohort in enumerate(purchase.groups):
         part = sample_rfm.where("cohort", cohort)
         one = dataclasses.replace(

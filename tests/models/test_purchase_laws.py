@@ -64,6 +64,7 @@ METHODS = {
     "none": lambda m, h: m.purchase_pmf(h, 10.0, 0),
     "three": lambda m, h: m.purchase_pmf(h, 10.0, 3),
     "p_purchase": lambda m, h: m.p_purchase(h, 10.0),
+    "p_purchase_later": lambda m, h: m.p_purchase(h, 20.0, 5.0),
     "next_purchase": lambda m, h: m.next_purchase(h, 0.01),
     "discounted": lambda m, h: m.discounted_purchases(h, 0.002, 52.0),
     "residual": lambda m, h: m.discounted_purchases(h, 0.002, np.inf),
@@ -273,6 +274,46 @@ def test_days_merge_purchases_and_keep_histories_valid(model):
         assert merged.x.sum() < exact.x.sum() or grain < 6
         np.testing.assert_allclose(merged.t_x / grain, np.round(merged.t_x / grain), atol=1e-9)
         assert ((merged.x > 0) == (merged.t_x > 0)).all()
+
+
+@every_model
+def test_futures_are_drawn_as_the_formulas_say(model):
+    """Counts of one future after another, and the first purchase, of each stage a history may be in."""
+    size, rng = 20_000, np.random.default_rng(8)
+    for i in range(len(HISTORIES)):
+        h, found = rows(HISTORIES, [i]), 0.0
+        for stage, chance in enumerate(model.p_stages(h)[:, 0]):
+            future = model.future(rng, h.x[0], h.T[0], stage, (size, 1))
+            first = future.first(rng)
+            near, there = future.purchases(rng, 5.0)
+            far, _ = future.purchases(rng, 20.0)
+            assert (there <= 5).all()
+            assert (there >= 0).all()
+            seen = [near, near + far, near > 0, near == 2, far > 0, first <= 5, first <= 20]
+            found = found + np.array(
+                [[chance * s.mean(), chance * (s**2).mean()] for s in map(np.asarray, seen)]
+            )
+        want = [
+            model.expected_purchases(h, 5.0),
+            model.expected_purchases(h, 20.0),
+            model.p_purchase(h, 5.0),
+            model.purchase_pmf(h, 5.0, 2),
+            model.p_purchase(h, 20.0, 5.0),
+            model.p_purchase(h, 5.0),
+            model.p_purchase(h, 20.0),
+        ]
+        error = np.sqrt(np.maximum(found[:, 1], 1e-4) / size)
+        assert (np.abs(found[:, 0] - np.ravel(want)) < 4.5 * error).all()
+
+
+@every_model
+def test_a_purchase_after_a_while_is_one_at_once_when_the_while_is_short(model):
+    np.testing.assert_allclose(
+        model.p_purchase(HISTORIES, 20.0, 1e-9), model.p_purchase(HISTORIES, 20.0), rtol=1e-7
+    )
+    assert (model.p_purchase(HISTORIES, 20.0, 20.0) < 1e-12).all()
+    parts = model.p_purchase(HISTORIES, 7.0) + model.p_purchase(HISTORIES, 20.0, 7.0)
+    assert (parts >= model.p_purchase(HISTORIES, 20.0) * (1 - 1e-12)).all()
 
 
 # 5. Order.

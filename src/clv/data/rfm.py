@@ -28,7 +28,7 @@ _COLUMNS = (
     "customer_id frequency recency T spend_days repeat_spend first_amount monetary_value orders first_date "
     "last_date cohort rfm_segment actual_purchases actual_spend as_of run_id horizon p_alive p_purchase "
     "expected_purchases expected_spend clv_mean clv_median clv_p05 clv_p95 historic_value percentile flags "
-    "spend_p05 spend_p95 next_purchase period population flags e0 e1 c0 c1 customers clv"
+    "spend_p05 spend_p95 next_purchase period population flags paid_days spend e0 e1 c0 c1 customers clv"
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 _SPEND = ("spend_days", "repeat_spend")
@@ -59,6 +59,7 @@ class RFM:
     quarterly : cohorts are quarters, not months
     checked : the table has been counted here
     days : Ibis table of customer_id and day (int32 since 1970-01-01), a row a purchase day, for gaps
+    first_orders : spend histories count the first order of a customer too, not its repeat orders alone
 
     Raises
     ------
@@ -76,6 +77,7 @@ class RFM:
     quarterly: bool = False
     checked: bool = False
     days: Any = None
+    first_orders: bool = False
 
     def __post_init__(self) -> None:
         if self.checked:
@@ -151,6 +153,22 @@ class RFM:
         table = self.table.group_by(list(keys)).aggregate(customers=self.table.count(), **measures)
         arrow = fetch(table.order_by(list(keys)))
         return {name: arrow[name].to_numpy(zero_copy_only=False) for name in arrow.column_names}
+
+    def with_first_orders(self) -> RFM:
+        """Return the same base with spend histories that count first orders too."""
+        need(self.table, ["first_amount"], "spend of all orders")
+        return dataclasses.replace(self, first_orders=True)
+
+    def spent(self, table: Any, first_orders: bool) -> Any:
+        """Return a table with `paid_days` and `spend` of each customer: of all its orders, or repeat ones."""
+        if not first_orders:
+            return table.mutate(paid_days=table.spend_days, spend=table.repeat_spend)
+        need(table, ["first_amount"], "spend of all orders")
+        paid = table.first_amount > 0
+        return table.mutate(
+            paid_days=(table.spend_days + paid.cast("int32")).cast("int32"),
+            spend=table.repeat_spend + paid.ifelse(table.first_amount, 0),
+        )
 
     @cached_property
     def first_order(self) -> float:
@@ -271,11 +289,12 @@ def _gaps(rfm: RFM, by: Sequence[str]) -> GapHistory:
 
 def _spend(rfm: RFM, by: Sequence[str]) -> SpendHistory:
     need(rfm.table, _SPEND, "a spend history")
-    repeaters = dataclasses.replace(rfm, table=rfm.table.filter(rfm.table.spend_days > 0))
-    rows = repeaters.grouped(("spend_days", "repeat_spend", *by))
+    table = rfm.spent(rfm.table, rfm.first_orders)
+    payers = dataclasses.replace(rfm, table=table.filter(table.paid_days > 0))
+    rows = payers.grouped(("paid_days", "spend", *by))
     return SpendHistory(
-        rows["spend_days"].astype(float),
-        rows["repeat_spend"] / 10.0**rfm.digits,
+        rows["paid_days"].astype(float),
+        rows["spend"] / 10.0**rfm.digits,
         weight=rows["customers"],
         group=group_labels(rows, by) if by else None,
     )
@@ -288,17 +307,18 @@ _KINDS: dict[type, Callable[[RFM, Sequence[str]], PurchaseHistory | SpendHistory
 }
 
 
-def value_histories(rfm: RFM, by: Sequence[str] = ()) -> dict[str, Any]:
+def value_histories(rfm: RFM, by: Sequence[str] = (), *, first_orders: bool = False) -> dict[str, Any]:
     """Return the distinct rows that forecasts follow from, as columns in the order of their keys.
 
-    Keys are (frequency, recency, T, spend_days) and the segments `by`: int32, text, or floats that nothing
+    Keys are (frequency, recency, T, paid_days) and the segments `by`: int32, text, or floats that nothing
     was done to, so that results join back exactly. Beside them `customers`, and the least and the greatest
-    of their repeat spends, `low` and `high` in minor units.
+    of their spends, `low` and `high` in minor units. See `RFM.spent` for paid_days and spend.
     """
     need(rfm.table, _SPEND, "a forecast of spend")
     rfm.check_segments(by)
-    spend = rfm.table.repeat_spend
-    return rfm.grouped(("frequency", "recency", "T", "spend_days", *by), low=spend.min(), high=spend.max())
+    counted = dataclasses.replace(rfm, table=rfm.spent(rfm.table, first_orders))
+    spend = counted.table.spend
+    return counted.grouped(("frequency", "recency", "T", "paid_days", *by), low=spend.min(), high=spend.max())
 
 
 def history_of(rows: dict[str, Any], rfm: RFM, unit: float) -> PurchaseHistory:

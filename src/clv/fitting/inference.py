@@ -10,6 +10,7 @@ from clv.errors import ConfigError
 from clv.fitting.fit import fit
 from clv.fitting.priors import Priors, Ranges
 from clv.fitting.result import Fit
+from clv.models.histories import SpendHistory
 from clv.models.protocols import HistorySource, Model
 
 
@@ -17,7 +18,8 @@ from clv.models.protocols import HistorySource, Model
 class Inference:
     """A method, a seed for its draws, and ranges for the priors of whichever model knows their names.
 
-    `accept` says that draws which fail a gate are to be used all the same; `held` are given parameters.
+    `accept` says that draws which fail a gate are to be used all the same; `held` are given parameters;
+    `first_order` is of spend models.
     """
 
     method: Literal["mle", "map", "laplace", "nuts"] = "mle"
@@ -25,11 +27,18 @@ class Inference:
     priors: Ranges = field(default_factory=dict)
     accept: bool = False
     held: Mapping[str, Any] = field(default_factory=dict)
+    first_order: Literal["excluded", "included"] = "excluded"
 
     def fit(self, model: type[Model], data: HistorySource) -> Fit:
         """Fit a model to data by this method, with those of the priors that it has."""
-        ranges = self.own(model) or None
-        return fit(model, data, method=self.method, seed=self.seed, priors=ranges, **self.held)
+        options: dict[str, Any] = {
+            "method": self.method,
+            "seed": self.seed,
+            "priors": self.own(model) or None,
+        }
+        if issubclass(model.History, SpendHistory):
+            options["first_order"] = self.first_order
+        return fit(model, data, **options, **self.held)
 
     def own(self, model: type[Model]) -> dict[str, tuple[float, float]]:
         """Return the ranges that a model has a prior for."""
@@ -62,4 +71,5 @@ def like(fitted: Fit) -> Inference:
     """Return how a fit was made, for parts of its customers; chains give way to the faster draws."""
     method: Any = {"nuts": "laplace", "lifetimes": "mle"}.get(fitted.method, fitted.method)
     ranges = {} if fitted.priors is None else fitted.priors.ranges
-    return Inference(method, priors=ranges, held=fitted.held)
+    first_order: Any = fitted.first_order
+    return Inference(method, priors=ranges, held=fitted.held, first_order=first_order)

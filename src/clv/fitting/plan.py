@@ -12,6 +12,7 @@ import numpy as np
 
 from clv.errors import ClvError, ConfigError, DataError, FitError
 from clv.fitting.priors import Priors, Ranges
+from clv.models.histories import SpendHistory
 from clv.models.protocols import Model, parameter_names
 
 METHODS = ("mle", "map", "laplace", "nuts")
@@ -40,6 +41,7 @@ def planned(
     priors: Ranges | None,
     by: str | Sequence[str] | None,
     pooling: str | None,
+    first_order: str,
     seed: int,
     draws: int,
     chains: int,
@@ -59,6 +61,7 @@ def planned(
     wrong = [*_wrong_method(method, priors), *_wrong_pooling(method, pooling, chosen, grouped)]
     wrong += _wrong_numbers({"seed": (seed, 0), "draws": (draws, 100), "chains": (chains, 2)})
     wrong += _wrong_held(model, held, method)
+    wrong += _wrong_first_order(first_order, model, data)
     ranges = None
     try:
         ranges = None if method == "mle" else Priors.of(model, priors, pooled=chosen == "partial")
@@ -71,6 +74,19 @@ def planned(
     never = {name: f.default for name, f in fields.items() if name not in free}
     kept = never | {name: float(v) if name in free else int(v) for name, v in held.items()}
     return Plan(model, method, ranges, names, chosen, seed, draws, chains, kept)
+
+
+def _wrong_first_order(first_order: str, model: type[Any], data: Any) -> list[str]:
+    if first_order not in ("excluded", "included"):
+        return [f'C012 first_order must be "excluded" or "included"; got {first_order!r}.']
+    if first_order == "excluded" or (
+        issubclass(model.History, SpendHistory) and hasattr(data, "with_first_orders")
+    ):
+        return []
+    return [
+        f"C012 first_order is of spend models and RFM tables; got {model.__name__} and a "
+        f"{type(data).__name__}. Leave it out."
+    ]
 
 
 def _wrong_method(method: str, priors: Ranges | None) -> list[str]:

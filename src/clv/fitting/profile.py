@@ -87,7 +87,19 @@ def profile(fit: Any, parameter: str, points: int) -> Profile:
     given = {name: v for name, v in fit.held.items()}
     found = [
         most_likely(
-            planned(kind, history, "mle", None, None, None, 0, 1000, 4, given | {parameter: float(value)}),
+            planned(
+                kind,
+                history,
+                "mle",
+                None,
+                None,
+                None,
+                "excluded",
+                0,
+                1000,
+                4,
+                given | {parameter: float(value)},
+            ),
             history,
         )
         for value in values

@@ -32,7 +32,8 @@ class Fit:
     of the estimate, the sum over customers in the user's unit (`unit` days for purchases, currency units
     for spend). `covariance` is that of the parameters, NaN where the likelihood does not curve. `converged`
     is False when the numbers must not be used, `passed` when they failed a gate; `message` says why, and
-    what to try. `as_of` is the last day of the data, where they had one.
+    what to try. `as_of` is the last day of the data, where they had one,
+    and `first_order` whether a spend model has learnt from first orders.
     """
 
     model: Any
@@ -56,6 +57,7 @@ class Fit:
     pooling: str | None = None
     history: Any = None
     as_of: dt.date | None = None
+    first_order: str = "excluded"
 
     @property
     def at_edge(self) -> bool:

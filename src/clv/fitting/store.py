@@ -44,6 +44,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
         "boundary": fit.boundary,
         "by": fit.by,
         "groups": fit.groups,
+        "first_order": fit.first_order,
         "as_of": str(fit.as_of) if fit.as_of else None,
     }
     if fit.priors:
@@ -130,6 +131,7 @@ def _read(record: dict[str, Any], folder: Path) -> Fit:
         groups=groups,
         priors=priors,
         posterior=posterior,
+        first_order=record.get("first_order", "excluded"),
         as_of=dt.date.fromisoformat(record["as_of"]) if record.get("as_of") else None,
         **{name: record[name] for name in _PLAIN},
     )

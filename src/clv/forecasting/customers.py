@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from clv.forecasting.totals import Totals
 
-KEYS = ("frequency", "recency", "T", "spend_days")
+KEYS = ("frequency", "recency", "T", "paid_days")
 REACH = 3  # C008: a horizon this many times as long as the history is no forecast any more
 _NEVER = 3653  # days to the next purchase, above which no date is given: ten years
 
@@ -88,7 +88,7 @@ class Forecast:
         import ibis
 
         joined = self._joined(self.rfm.table, self._terms())
-        spend = self._money(joined.repeat_spend)
+        spend = self._money(joined.spend)
         margin, whole = self.margins.column(joined), ibis.null("float64")
         if "first_amount" in joined.columns:  # a ready-made table does not know
             whole = self._money(joined.repeat_spend + joined.first_amount)
@@ -96,7 +96,7 @@ class Forecast:
             expected_spend=joined.e0 + joined.e1 * spend,
             clv_mean=margin * (joined.c0 + joined.c1 * spend),
             historic_value=whole * margin,
-        ).drop("e0", "e1", "c0", "c1")
+        ).drop("e0", "e1", "c0", "c1", "paid_days", "spend")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
         return keep(valued.mutate(percentile=(rank * 100).round(2)))
 
@@ -114,17 +114,22 @@ class Forecast:
         from clv.data.dates import date_of
 
         joined = self._joined(self.table, self._bands())
-        spend = self._money(joined.repeat_spend)
+        spend = self._money(joined.spend)
         lines = {name: joined[f"{name}_0"] + joined[f"{name}_1"] * spend for name in (*_SPENT, *_VALUED)}
         margin = self.margins.column(joined)
         lines |= {name: margin * lines[name] for name in _VALUED}
         terms = [f"{name}_{i}" for name in lines for i in (0, 1)]
-        return keep(joined.mutate(**lines, next_purchase=date_of(joined.next_day)).drop(*terms, "next_day"))
+        found = joined.mutate(**lines, next_purchase=date_of(joined.next_day))
+        return keep(found.drop(*terms, "next_day", "paid_days", "spend"))
 
     @property
     def base(self) -> RFM:
         """The base with the columns of its forecast."""
         return dataclasses.replace(self.rfm, table=self.table)
+
+    def spent(self, table: Any) -> Any:
+        """Return a table with the paid days and the spend that the spend model goes by."""
+        return self.rfm.spent(table, self.spend.first_order == "included")
 
     def with_columns(self, **columns: Any) -> Forecast:
         """Return the same forecast with other segment columns; nothing is computed again."""
@@ -212,20 +217,21 @@ class Forecast:
         history = history_of(rows, self.rfm, self.purchase.unit)
         by = self.keys[len(KEYS) :]
         group = np.unique(group_labels(rows, by).astype(str), return_inverse=True)[1] if by else None
-        spend_days = np.asarray(rows["spend_days"], dtype=float)
+        paid_days = np.asarray(rows["paid_days"], dtype=float)
         return Base(
-            *self._models(rows, history), history, spend_days, paid_share=self.rfm.paid_share, group=group
+            *self._models(rows, history), history, paid_days, paid_share=self.rfm.paid_share, group=group
         )
 
     @cached_property
     def _rows(self) -> dict[str, Any]:
-        return value_histories(self.rfm, self.keys[len(KEYS) :])
+        first_orders = self.spend.first_order == "included"
+        return value_histories(self.rfm, self.keys[len(KEYS) :], first_orders=first_orders)
 
     def _joined(self, table: Any, terms: dict[str, Any]) -> Any:
         import pyarrow as pa
 
         columns = {**{key: self._rows[key] for key in self.keys}, **terms}
-        return table.inner_join(upload(table.get_backend(), pa.table(columns)), self.keys)
+        return self.spent(table).inner_join(upload(table.get_backend(), pa.table(columns)), self.keys)
 
     def _money(self, minor: Any) -> Any:
         return minor.cast("float64") / 10.0**self.rfm.digits
@@ -242,7 +248,7 @@ class Forecast:
         terms = value_terms(
             *self._models(self._rows, history),
             history,
-            np.asarray(self._rows["spend_days"], dtype=float),
+            np.asarray(self._rows["paid_days"], dtype=float),
             t=self.t,
             rate=self.rate,
             margin=1.0,

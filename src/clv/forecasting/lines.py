@@ -68,7 +68,9 @@ class Line:
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.nan_to_num(np.sqrt(self.variance)[..., None] / self.drawn, posinf=0.0)[..., None] / 3
         points = self.drawn[..., None] * np.maximum(1 - part**2 + part * _NORMALS, 0.0) ** 3
-        return np.asarray(np.quantile(points.reshape(*self.variance.shape, -1), levels, axis=-1))
+        return np.asarray(
+            np.quantile(points.reshape(*self.variance.shape, -1), levels, axis=-1, method="hazen")
+        )
 
 
 @dataclass(frozen=True, eq=False)

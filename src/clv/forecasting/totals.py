@@ -103,8 +103,8 @@ type _Lines = Mapping[tuple[str, ...], tuple[Any, Line]]  # customers by span, a
 
 def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines:
     """Totals of the base by the values of columns."""
-    base = forecast.base
-    spend = base.table.repeat_spend
+    base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.table))
+    spend = base.table.spend
     keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
     rows = base.grouped(keys, spend=spend.sum(), squares=(spend.cast("float64") ** 2).sum())
     labels = _labels(rows, columns)
@@ -119,9 +119,12 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines
         if columns:
             wanted = dict(zip(columns, zip(*sorted(few), strict=True), strict=True))
             table = table.semi_join(upload(table.get_backend(), _arrow(wanted)), list(columns))
-        single = dataclasses.replace(base, table=table).grouped((*keys, "repeat_spend"))
-        single["spend"] = single["repeat_spend"] * single["customers"]
-        single["squares"] = single["repeat_spend"].astype(float) ** 2 * single["customers"]
+        single = dataclasses.replace(base, table=table).grouped((*keys, "spend"))
+        each = single["spend"]
+        single |= {
+            "spend": each * single["customers"],
+            "squares": each.astype(float) ** 2 * single["customers"],
+        }
         found |= _lines(forecast, single, columns, ends, one_by_one=True)
     size = len(ends) + 1
     return {label: (np.full(size, float(counts[label])), found[label]) for label in sorted(counts)}

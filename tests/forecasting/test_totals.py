@@ -1,0 +1,285 @@
+"""Totals and their bands, against customers who are simulated one by one."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import gamma as gamma_function
+from scipy.special import gammaincc
+from scipy.stats import gamma
+
+import clv
+from clv.errors import ConfigError
+from clv.forecasting import lines
+from clv.forecasting.lines import FEW, Line, Rows, lines_of
+from clv.forecasting.newcomers import FirstOrder, Wave, newcomers
+from clv.forecasting.stream import Base
+from one_by_one import PURCHASE, RATE, SPEND, base, jittered, lives
+
+ENDS = np.array([13.0, 26.0, 39.0, 52.0])
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+TERMS = {"margin": 0.3, "discount": 0.10}
+
+
+def measured(lived):
+    """Totals of simulated customers by measure and span, all spans together last, (reps, 4, spans + 1)."""
+    found = np.array([[(one[0] > 0).sum(axis=0), *one.sum(axis=1)] for one in lived])
+    ever = [(one[0].sum(axis=1) > 0).sum() for one in lived]
+    whole = found.sum(axis=-1)
+    whole[:, 0] = ever
+    return np.concatenate([found, whole[..., None]], axis=-1)
+
+
+def rows_of(h, S, purchase, spend):
+    """The customers as distinct histories, with sums of their spends and squares."""
+    frame = pd.DataFrame({"x": h.x, "t_x": h.t_x, "T": h.T, "S": S, "SS": S**2, "n": 1.0})
+    sums = frame.groupby(["x", "t_x", "T"])[["n", "S", "SS"]].sum().reset_index()
+    distinct = clv.PurchaseHistory(sums["x"], sums["t_x"], sums["T"])
+    of = Base(purchase, spend, distinct, distinct.x)
+    columns = (sums[name].to_numpy() for name in ("n", "S", "SS"))
+    return Rows(of, np.zeros(len(sums), dtype=int), *columns, ENDS, RATE)
+
+
+@pytest.mark.parametrize(
+    ("size", "reps"), [(50, 3000), (500, 1500), pytest.param(5000, 800, marks=pytest.mark.slow)]
+)
+def test_bands_of_totals_are_those_of_customers_simulated_one_by_one(size, reps):
+    """To a sixth of a standard deviation: 250 draws of parameters and so many repetitions leave a tenth."""
+    rng = np.random.default_rng(size)
+    purchase, spend = jittered(PURCHASE, rng), jittered(SPEND, rng)
+    h, S = base(rng, size)
+    lived = measured(list(lives(h, h.x, S, purchase, spend, ENDS, rng, reps)))
+    scale = lived.std(axis=0)
+    found = lines_of(rows_of(h, S, purchase, spend), one_by_one=False)[0]
+    np.testing.assert_allclose(found.expected / scale, lived.mean(axis=0) / scale, atol=0.17)
+    wanted = np.quantile(lived, LEVELS, axis=0)
+    off = (found.quantiles(LEVELS) - wanted) / scale
+    whole = 1 / scale[:2]  # counts are whole: their quantiles step by one
+    assert (np.abs(off[:, :2]) < 0.2 + whole).all()
+    assert np.abs(off[:, 2:]).max() < 0.25
+    spread = np.sqrt(found.drawn.var(axis=-1) + found.variance)
+    np.testing.assert_allclose(spread / scale, 1, atol=0.12)
+
+
+@pytest.mark.parametrize("size", [1, 5, FEW])
+def test_few_customers_are_drawn_one_by_one(size):
+    rng = np.random.default_rng(size + 7)
+    purchase, spend = jittered(PURCHASE, rng), jittered(SPEND, rng)
+    h, S = base(rng, size)
+    lived = measured(list(lives(h, h.x, S, purchase, spend, ENDS, rng, 4000)))
+    of = Base(purchase, spend, h, h.x)
+    rows = Rows(of, np.zeros(size, dtype=int), np.ones(size), S, S**2, ENDS, RATE)
+    found = lines_of(rows, one_by_one=True)[0]
+    assert found.drawn.shape == (4, 5, 1000)
+    assert (found.variance == 0).all()
+    for level in LEVELS:
+        limits = found.quantiles([level])[0]
+        within, below = (lived <= limits + 1e-9).mean(axis=0), (lived < limits - 1e-9).mean(axis=0)
+        error = 4 * np.sqrt(level * (1 - level) * (1 / 1000 + 1 / 4000)) + 0.01
+        assert (within >= level - error).all()
+        assert (below <= level + error).all()
+
+
+def test_customers_who_come_later_are_simulated_alike():
+    """Two waves, one half beyond the horizon, against customers who wait, order, and live on."""
+    rng = np.random.default_rng(9)
+    purchase, spend = jittered(PURCHASE, rng), jittered(SPEND, rng)
+    new = clv.PurchaseHistory.newcomer()
+    first = FirstOrder(40.0, 400.0, 1e12)
+    waves = [Wave(0.0, 20.0, 150), Wave(39.0, 65.0, 100)]
+    found = newcomers(Base(purchase, spend, new, new.x), first, waves, ENDS, RATE)
+    lived = []
+    everyone = clv.PurchaseHistory(*np.zeros((3, 250)))
+    for _ in range(1200):
+        wait = np.concatenate([rng.uniform(w.start, w.end, w.customers) for w in waves])
+        one = next(lives(everyone, np.zeros(250), 0.0, purchase, spend, ENDS, rng, 1, wait=wait))
+        span, came = np.searchsorted(ENDS, wait), wait < ENDS[-1]
+        order = rng.gamma(4.0, 10.0, 250)
+        for at, value in enumerate((np.ones(250), order, order * np.exp(-RATE * wait))):
+            one[at, np.flatnonzero(came), span[came]] += value[came]
+        lived.append(one)
+    lived = measured(lived)
+    scale = np.maximum(lived.std(axis=0), 1e-9)
+    np.testing.assert_allclose(found.expected / scale, lived.mean(axis=0) / scale, atol=0.2)
+    off = (found.quantiles(LEVELS) - np.quantile(lived, LEVELS, axis=0)) / scale
+    assert np.abs(off[:, 1:]).max() < 0.3
+    spread = np.sqrt(found.drawn.var(axis=-1) + found.variance)
+    np.testing.assert_allclose(spread[1:] / scale[1:], 1, atol=0.12)
+
+
+def test_a_line_is_a_mixture_of_gammas():
+    drawn = np.array([100.0, 140.0])[None, None]
+    line = Line(np.array([[120.0]]), drawn, np.array([[30.0**2]]))
+    for level, value in zip(LEVELS, line.quantiles(LEVELS)[:, 0, 0], strict=True):
+        share = np.mean([gamma.cdf(value, (mean / 30) ** 2, scale=900 / mean) for mean in (100, 140)])
+        assert share == pytest.approx(level, abs=0.01)
+    both = line + Line(np.array([[5.0]]), np.full((1, 1, 4), 5.0), np.array([[0.0]]))
+    assert both.drawn.tolist() == [[[105, 105, 145, 145]]]
+    assert both.variance == 900
+
+
+def test_squares_of_spend_without_a_mean_are_cut_where_they_hardly_ever_come():
+    found = lines._inverse_square(np.array([1.3, 2.0, 3.7, 40.0]), 1e-6)
+    assert found[2:] == pytest.approx([1 / (2.7 * 1.7), 1 / (39 * 38)], rel=2e-2)
+    low = gamma.ppf(1e-6, 1.3)  # Γ(a − 2, low) by its recurrence, from a − 1 > 0
+    upper = gammaincc(0.3, low) * gamma_function(0.3)
+    want = (upper - low**-0.7 * np.exp(-low)) / -0.7 / gamma_function(1.3)
+    assert found[0] == pytest.approx(want, rel=1e-8)
+
+
+@pytest.fixture(scope="module")
+def year(sample_rfm):
+    fits = [clv.fit(kind, sample_rfm, method="laplace") for kind in (clv.BGNBD, clv.GammaGamma)]
+    return clv.forecast(*fits, sample_rfm, "12m", **TERMS)
+
+
+def test_periods_add_up_to_the_horizon(year):
+    whole, quarters = year.totals().to_pandas().iloc[0], year.totals(period="Q").to_pandas()
+    assert list(quarters["period"]) == ["1997-Q4", "1998-Q1", "1998-Q2", "1998-Q3", "Whole horizon"]
+    assert not quarters["partial"].any()
+    for name in ("orders", "revenue", "contribution", "clv"):
+        assert quarters[name][:4].sum() == pytest.approx(whole[name])
+        assert quarters[name][4] == pytest.approx(whole[name])
+    assert quarters["active"][:4].sum() > whole["active"] > quarters["active"][:4].max()
+    np.testing.assert_allclose(quarters["contribution"], 0.3 * quarters["revenue"])
+    assert (quarters["clv"] < quarters["contribution"]).all()
+    assert (quarters["customers"] == 2357).all()
+    for name in ("active", "orders", "revenue", "contribution", "clv"):
+        assert (quarters[f"{name}_p05"] < quarters[name]).all()
+        assert (quarters[name] < quarters[f"{name}_p95"]).all()
+        width = quarters[f"{name}_p95"] - quarters[f"{name}_p05"]
+        assert width[4] < width[:4].sum()  # chances of quarters cancel
+
+
+def test_fiscal_years_begin_when_they_are_said_to(year):
+    periods = year.totals(period="Q", fiscal_year_start=2).to_pandas()
+    assert list(periods["period"][:5]) == ["FY1998-Q3", "FY1998-Q4", "FY1999-Q1", "FY1999-Q2", "FY1999-Q3"]
+    assert list(periods["partial"][:5]) == [True, False, False, False, True]
+    assert periods["first"][0] == dt.date(1997, 10, 1)
+    assert periods["last"][4] == dt.date(1998, 9, 30)
+
+
+def test_the_day_of_a_quarter_is_what_a_shorter_horizon_says(year):
+    """Orders to the end of the first quarter are those of a forecast that ends there."""
+    first = year.totals(period="Q").to_pandas().iloc[0]
+    short = year.over("92d").totals().to_pandas().iloc[0]
+    for name in ("active", "orders", "revenue", "clv", "clv_p05", "clv_p95"):
+        assert first[name] == pytest.approx(short[name], rel=2e-3)
+
+
+def test_new_customers_stand_beside_existing_ones(year, sample_rfm):
+    plan = pd.DataFrame({"period": ["1997-Q4", "1998-05"], "customers": [300, 200]})
+    found = year.totals(period="Q", plan=plan).to_pandas().set_index(["population", "period"])
+    alone = year.totals(period="Q").to_pandas().set_index("period")
+    assert list(found.index.unique("population")) == ["existing", "new", "all"]
+    for name in ("orders", "revenue", "clv"):
+        np.testing.assert_allclose(found.loc["existing", name], alone[name])
+        np.testing.assert_allclose(
+            found.loc["all", name], found.loc["existing", name] + found.loc["new", name]
+        )
+    new = found.loc["new"]
+    assert list(new["customers"]) == [300, 0, 200, 0, 500]
+    assert new["active"].iloc[-1] == pytest.approx(500)
+    assert new["orders"].iloc[0] > 300
+    frame = sample_rfm.to_pandas()
+    assert new["revenue"].iloc[0] > 300 * frame["first_amount"].mean() / 100
+
+
+def test_a_new_customer_brings_what_the_model_says(year, sample_rfm):
+    """Two customers of the day after as_of: nearly the value of a just-acquired one of that horizon."""
+    plan = pd.DataFrame({"period": ["1997-10"], "customers": [1000]})
+    ahead = year.over("24m")
+    found = ahead.totals(plan=plan).to_pandas().set_index("population").loc["new"]
+    by = [
+        clv.forecasting.customers.value_of_new(
+            year.purchase, year.spend, sample_rfm, horizon, margin=0.3, discount=0.0
+        )
+        for horizon in ("23m", "24m")
+    ]
+    assert 1000 * by[0] * 0.99 < found["contribution"] < 1000 * by[1] * 1.01
+
+
+def test_margins_by_segment_are_applied_to_their_own(small_study):
+    purchase, spend, rfm = small_study.purchase, small_study.spend, small_study.rfm
+    channels = sorted(set(rfm.to_pandas()["channel"]))
+    margin = {name: (0.2 + 0.02 * i, 0.3 + 0.02 * i, 0.4 + 0.02 * i) for i, name in enumerate(channels)}
+    ahead = clv.forecast(purchase, spend, rfm, margin=margin, margin_by="channel")
+    by_channel = ahead.totals("channel").to_pandas().set_index("channel")
+    by_country = ahead.totals("country").to_pandas().set_index("country")
+    frame = ahead.customers(bands=False).to_pandas()
+    for i, name in enumerate(channels):
+        share = 0.3 + 0.02 * i
+        row = by_channel.loc[name]
+        assert row["contribution"] == pytest.approx(share * row["revenue"])
+        assert row["clv"] == pytest.approx(frame.loc[frame["channel"] == name, "clv_mean"].sum())
+    for name in by_country.index[:-1]:
+        assert by_country.loc[name, "clv"] == pytest.approx(
+            frame.loc[frame["country"] == name, "clv_mean"].sum()
+        )
+    assert by_country.loc["All customers", "clv"] == pytest.approx(by_channel.loc["All customers", "clv"])
+    certain = {name: middle for name, (_, middle, _) in margin.items()}
+    sure = (
+        clv.forecast(purchase, spend, rfm, margin=certain, margin_by="channel").totals().to_pandas().iloc[0]
+    )
+    unsure = ahead.totals().to_pandas().iloc[0]
+    assert unsure["clv"] == pytest.approx(sure["clv"])
+    assert unsure["clv_p95"] - unsure["clv_p05"] > sure["clv_p95"] - sure["clv_p05"]
+    assert "margins by channel" in ahead.basis
+
+
+@pytest.mark.parametrize(
+    ("message", "terms"),
+    [
+        (r"C002 margin must be a share above 0 and at most 1; got 42. Did you mean 0.42\?", {"margin": 42}),
+        ("C002 margin of 'web' must be a share .* got 0", {"margin": {"web": 0}, "margin_by": "channel"}),
+        ("C002 margin must be one share, or low, middle and high", {"margin": (0.4, 0.3, 0.5)}),
+        ("C001 margin_by must name the segment column", {"margin": {"web": 0.3}}),
+        ("C001 by must name a segment; got colour", {"margin": {"web": 0.3}, "margin_by": "colour"}),
+        ("P001 margin must be given for every cohort", {"margin": {"x": 0.3}, "margin_by": "cohort"}),
+        ("C003 discount must be an annual rate .* got 10", {"margin": 0.3, "discount": 10}),
+    ],
+)
+def test_assumptions_that_cannot_be_meant_are_refused(message, terms, sample_fits, sample_rfm):
+    with pytest.raises(ConfigError, match=message):
+        clv.forecast(*sample_fits, sample_rfm, **terms)
+
+
+def test_a_plan_is_refused_with_all_that_is_wrong(small_study):
+    plan = pd.DataFrame(
+        {
+            "period": ["2026-Q1", "2026-02", "soon", "2025-Q4", "2026-Q2"],
+            "customers": [10, 5, 5, 5, -3],
+            "channel": ["web", "web", "web", "web", "moon"],
+        }
+    )
+    with pytest.raises(ConfigError) as error:
+        small_study.forecast.totals("channel", "Q", plan)
+    said = " ".join(error.value.messages)
+    for part in (
+        "P003 plan has overlapping periods of web: 2026-Q1 and 2026-02",
+        "P003 a period must be a month",
+        "P003 plan has customers for 2025-Q4, which is over by as_of 2025-12-31",
+        "P001 plan names 'moon', in which no customer is",
+        "P002 plan must have 0 customers or more in 2026-Q2; got -3",
+    ):
+        assert part in said
+    with pytest.raises(ConfigError, match="P001 a plan needs the columns customers, channel; got period"):
+        small_study.forecast.totals("channel", plan=plan[["period"]])
+
+
+def test_a_lifetime_has_value_and_no_periods(year):
+    life = year.over("lifetime").totals().to_pandas()
+    assert list(life.columns) == [
+        *("population", "customers", "active", "active_p05", "active_p95", "clv", "clv_p05", "clv_p95")
+    ]
+    assert life["clv"][0] == pytest.approx(year.over("lifetime").sums["clv"])
+    with pytest.raises(ConfigError, match="C006 a lifetime has no end to count periods to"):
+        year.over("lifetime").totals(period="Q")
+
+
+def test_totals_say_what_they_are(year):
+    shown = year.totals("cohort")
+    for part in ("2,357 existing customers", "next 12 months", "30 % margin", "bands: 5 to 95 % of chance"):
+        assert part in repr(shown)
+        assert part in shown._repr_html_()
