@@ -1,4 +1,4 @@
-"""Customers of a BG/NBD and Gamma-Gamma, simulated one event after another: what bands are checked against."""
+"""Customers of a BG/NBD and Gamma-Gamma, simulated one event after another, to check bands against."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def base(rng, size):
 
 
 def lives(h, m, S, purchase, spend, ends, rng, reps, rate=RATE, wait=0.0):
-    """Yield orders, revenue and discounted revenue by customer and span, (3, customers, spans), per repetition.
+    """Yield orders, revenue and discounted revenue, (3, customers, spans), of each repetition.
 
     Each repetition takes parameters of one draw. Customers who are yet to come `wait`, and order at once.
     """

@@ -283,3 +283,69 @@ def test_totals_say_what_they_are(year):
     for part in ("2,357 existing customers", "next 12 months", "30 % margin", "bands: 5 to 95 % of chance"):
         assert part in repr(shown)
         assert part in shown._repr_html_()
+
+
+def test_a_new_customer_is_worth_its_first_order_and_what_follows(year, sample_rfm):
+    found = year.new_customers().to_pandas().iloc[0]
+    first = sample_rfm.to_pandas()["first_amount"] / 100
+    assert found["first_order"] == pytest.approx(first.mean())
+    value = clv.forecasting.customers.value_of_new(
+        year.purchase, year.spend, sample_rfm, "12m", margin=0.3, discount=0.10
+    )
+    assert found["clv_mean"] == pytest.approx(value, rel=1e-3)
+    assert found["clv_mean_p05"] < found["clv_mean"] < found["clv_mean_p95"]
+    rng = np.random.default_rng(3)
+    new = clv.PurchaseHistory(*np.zeros((3, 20_000)))
+    lived = next(lives(new, np.zeros(20_000), 0.0, year.purchase.model, year.spend.model, [365 / 7], rng, 1))
+    shape = first.mean() ** 2 / first.var()
+    one = 0.3 * (lived[2, :, 0] + rng.gamma(shape, first.mean() / shape, 20_000))
+    for name, level in (("clv_p05", 0.05), ("clv_median", 0.5), ("clv_p95", 0.95)):
+        assert (one <= found[name]).mean() == pytest.approx(level, abs=0.015)
+    assert "just-acquired customer" in repr(year.new_customers())
+
+
+def test_equity_is_what_is_to_come_less_what_it_costs(year):
+    plan = pd.DataFrame({"period": ["1997-Q4"], "customers": [100]})
+    found = year.equity(plan, cac=8.0).to_pandas().set_index("part")["clv"]
+    life = year.over("lifetime")
+    alone = life.totals().to_pandas()["clv"][0]
+    cost = 100 * 8.0 * 1.1 ** (-46.5 / 365.25)  # in the middle of the quarter
+    assert found.iloc[0] == pytest.approx(alone)
+    assert found.iloc[2] == pytest.approx(-cost)
+    assert found.iloc[3] == pytest.approx(found.iloc[:3].sum())
+    each = life.new_customers().to_pandas()["clv_mean"][0]
+    assert found.iloc[1] == pytest.approx(100 * each * 1.1 ** (-46.5 / 365.25), rel=2e-3)
+    assert year.equity().to_pandas()["clv"].tolist() == [pytest.approx(alone)] * 2
+    with pytest.raises(ConfigError, match="C005 cac must be known of all planned customers"):
+        year.equity(plan)
+
+
+def test_segments_of_a_plan_may_cost_differently(small_study):
+    by = {"channel": sorted(set(small_study.rfm.to_pandas()["channel"]))[:2]}
+    plan = pd.DataFrame({**by, "period": "2026", "customers": [10, 20]})
+    costs = dict(zip(by["channel"], (3.0, 5.0), strict=True))
+    found = small_study.forecast.equity(plan, costs, "channel").to_pandas().set_index("part")
+    delta = np.log(1.1) / 365.25
+    assert found["clv"].iloc[2] == pytest.approx(-130 * np.exp(-delta * 183))
+    with pytest.raises(ConfigError, match="C005 cac must be known .* not of"):
+        small_study.forecast.equity(plan, {by["channel"][0]: 3.0}, "channel")
+
+
+def test_a_plan_by_groups_takes_their_own_parameters(small_study):
+    rfm = small_study.rfm
+    fits = [clv.fit(kind, rfm, method="map", by="channel") for kind in (clv.BGNBD, clv.GammaGamma)]
+    ahead = clv.forecast(*fits, rfm, margin=0.4)
+    table = ahead.new_customers("channel").to_pandas().set_index("channel")
+    for name in fits[0].groups[:3]:
+        alone = [_only(fit, name) for fit in fits]
+        repeats = alone[0].discounted_purchases(clv.PurchaseHistory.newcomer(), ahead.rate, ahead.t)[0]
+        spend = alone[1].mean_spend().item()
+        want = 0.4 * (table.loc[name, "first_order"] + repeats * spend)
+        assert table.loc[name, "clv_mean"] == pytest.approx(want)
+    with pytest.raises(ConfigError, match="C012 a new customer's parameters differ by channel"):
+        ahead.new_customers()
+
+
+def _only(fit, name):
+    at = fit.groups.index(name)
+    return type(fit.model)(**{key: float(v[at]) for key, v in fit.parameters.items()})

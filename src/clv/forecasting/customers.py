@@ -12,8 +12,9 @@ import numpy as np
 
 from clv.data.engines import fetch, keep, upload
 from clv.data.rfm import RFM, group_labels, history_of, value_histories
-from clv.errors import ConfigError, FitError
+from clv.errors import ConfigError
 from clv.fitting.result import Fit
+from clv.forecasting.checks import check_fits, check_reach, checked_horizon
 from clv.forecasting.economics import Economics
 from clv.forecasting.lines import DRAWS
 from clv.forecasting.margins import Margin, Margins
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from clv.forecasting.totals import Totals
 
 KEYS = ("frequency", "recency", "T", "paid_days")
-REACH = 3  # C008: a horizon this many times as long as the history is no forecast any more
 _NEVER = 3653  # days to the next purchase, above which no date is given: ten years
 
 
@@ -57,9 +57,14 @@ class Forecast:
     def basis(self) -> str:
         """Population, horizon, rate and basis in words, as every table has to carry them."""
         length = in_words(self.horizon) if self.horizon == LIFETIME else f"next {in_words(self.horizon)}"
+        return f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, {self.terms}"
+
+    @property
+    def terms(self) -> str:
+        """Margin, rate and what is not counted, in words."""
         return (
-            f"{len(self.rfm):,} existing customers, {length} after {self.rfm.as_of}, contribution at "
-            f"{self.margins.words}, discounted at {percent(self.discount)} a year, before acquisition cost"
+            f"contribution at {self.margins.words}, discounted at {percent(self.discount)} a year, before "
+            "acquisition cost"
         )
 
     @property
@@ -141,7 +146,7 @@ class Forecast:
         """Return the forecast of the same base over another horizon."""
         if horizon == self.horizon:
             return self
-        return dataclasses.replace(self, horizon=_checked(horizon))
+        return dataclasses.replace(self, horizon=checked_horizon(horizon))
 
     def customers(
         self, run_id: str | None = None, *, horizons: Sequence[str] = (), bands: bool = True
@@ -180,6 +185,34 @@ class Forecast:
         from clv.forecasting.totals import totals
 
         return totals(self, by, period, plan, fiscal_year_start)
+
+    def new_customers(self, by: str | None = None) -> Totals:
+        """Value of a just-acquired customer over the horizon, its first order included, by segment.
+
+        Columns: first_order, its mean; clv_mean, contribution discounted to the first order, and how sure
+        that mean is, clv_mean_p05 and _p95; of a single customer clv_p05, clv_median and clv_p95. Segments
+        differ by their first orders, and by their parameters where fits are by them.
+        """
+        from clv.forecasting.equity import new_customers
+
+        return new_customers(self, by)
+
+    def equity(
+        self,
+        plan: pd.DataFrame | None = None,
+        cac: float | Mapping[str, float] | None = None,
+        by: str | None = None,
+        *,
+        fiscal_year_start: int = 1,
+    ) -> Totals:
+        """Customer equity: lifetime value still to come of existing customers, and of planned ones less CAC.
+
+        `plan` is that of `totals`, `cac` the cost of a customer, one or by segment of `by`. Raises
+        ConfigError C005 for planned customers of unknown cost, and what `totals` raises.
+        """
+        from clv.forecasting.equity import equity
+
+        return equity(self, plan, cac, by, fiscal_year_start)
 
     def newcomer(self, segments: Mapping[str, str]) -> Base:
         """Return a customer who has just placed its first order in these segments, as a base of one row.
@@ -314,64 +347,15 @@ def forecast(
         When the base ends before the data that a fit has seen.
     ConfigError C001, C002, C003, C006, C008, C011, C012
     """
-    _check_fits(purchase, spend, rfm)
+    check_fits(purchase, spend, rfm)
     margins = Margins.of(margin, margin_by)
     Economics(0.5, discount)
     if margin_by is not None:
         rfm.check_segments([margin_by])
         margins.check_segments(set(rfm.grouped((margin_by,))[margin_by]))
-    if _checked(horizon) != LIFETIME and not allow_extrapolation:
+    if checked_horizon(horizon) != LIFETIME and not allow_extrapolation:
         check_reach(rfm, horizon, "horizon")
     return Forecast(purchase, spend, rfm, horizon, margins, discount)
-
-
-def _checked(horizon: str) -> str:
-    """Return a horizon; ConfigError C006 or C010 for what is none."""
-    if horizon != LIFETIME:
-        Economics(0.5, 0.0, horizon)
-    return horizon
-
-
-def _check_fits(purchase: Fit, spend: Fit, rfm: RFM) -> None:
-    """Raise ConfigError C001 or C012, FitError M001 or M004, for fits that cannot forecast this base."""
-    if any(fit.groups and not fit.by for fit in (purchase, spend) if isinstance(fit, Fit)):
-        raise ConfigError(
-            "C012 a fit of groups made by hand names no column to look them up by. Fit the RFM table, by=…"
-        )
-    for role, fit, needed in (("purchase", purchase, "p_alive"), ("spend", spend, "expected_spend_terms")):
-        if not hasattr(getattr(fit, "model", None), needed):
-            got = type(getattr(fit, "model", fit)).__name__
-            raise ConfigError(f"C012 {role} must be a fit of a {role} model; got {got}. Are the two swapped?")
-    if not issubclass(purchase.model.History, PurchaseHistory):
-        raise ConfigError(
-            f"C012 a forecast of an RFM table needs a purchase model in continuous time; got "
-            f"{type(purchase.model).__name__}, of {purchase.model.History.__name__} rows. Ask the model "
-            "itself: fit.model.expected_purchases(history, t)."
-        )
-    if rfm.as_of is None:
-        raise ConfigError(
-            'C001 as_of is where a forecast starts; give it: clv.RFM(table, unit, as_of="2026-09-30").'
-        )
-    for fit in (purchase, spend):
-        if not fit.converged:
-            raise FitError(fit.message)
-        if fit.as_of and fit.as_of > rfm.as_of:
-            raise FitError(
-                f"M004 {type(fit.estimate).__name__} has seen data up to {fit.as_of}; the base ends before, "
-                f"on {rfm.as_of}. Fit it on what was known then."
-            )
-
-
-def check_reach(rfm: RFM, horizon: str, named: str) -> None:
-    """Raise ConfigError C008 for a horizon far beyond what was ever observed."""
-    longest = fetch(rfm.table.aggregate(longest=rfm.table["T"].max())).to_pylist()[0]["longest"]
-    days, span = horizon_days(horizon, rfm.as_of), int(longest or 0)
-    if days > REACH * span:
-        raise ConfigError(
-            f"C008 {named} must not reach beyond {REACH} times the history; got {horizon!r} "
-            f"({days:,.0f} days) after {span:,} days. Shorten it, supply a longer history, or set "
-            "allow_extrapolation = true."
-        )
 
 
 def value_of_new(

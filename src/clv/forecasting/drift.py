@@ -12,7 +12,6 @@ a part of the other's data, the variance of the difference is the difference of 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any

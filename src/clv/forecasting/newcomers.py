@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from clv.forecasting.lines import DRAWS, MEASURES, Line, Moments
-from clv.forecasting.stream import Base, Cell, discounted_counts, over_blocks, step_ends
+from clv.forecasting.stream import MOST, Base, Cell, discounted_counts, over_blocks, step_ends
 from clv.models.protocols import Array
 from clv.models.special import unit_nodes
 
@@ -34,6 +34,34 @@ class FirstOrder:
     mean: float
     variance: float
     measured: float
+
+    def drawn(self, draws: int) -> Array:
+        """The mean in each draw of a forecast: it was measured, as the parameters were."""
+        places = np.random.default_rng(3).permutation(draws)
+        error = np.sqrt(self.variance / self.measured)
+        return np.asarray(self.mean + error * ndtri((places + 0.5) / draws))
+
+
+def just_acquired(base: Base, first: FirstOrder, t: float, rate: float) -> tuple[Array, Array]:
+    """Return revenue of a new customer in (0, t], its first order at 0 included, discounted to it.
+
+    The mean in each draw, and single customers, (draws, futures).
+    """
+    base = base.paired(DRAWS)
+    cell = next(next(over_blocks(base, lambda block: block.cells())))
+    f = first.drawn(base.draws)
+    e0 = np.ravel(cell.spend.expected_spend_terms(np.zeros(1))[0]) * base.paid_share
+    mean = f + e0 * np.ravel(cell.purchase.discounted_purchases(base.history, rate, t))
+    shape = base.draws, MOST // base.draws
+    p, q, gamma = vars(cell.spend).values()
+    scale = gamma / cell.rng.standard_gamma(np.broadcast_to(q, shape))
+    spread = max(first.variance / first.mean, 1e-12)
+    one = cell.rng.gamma(np.broadcast_to(f[:, None] / spread, shape), spread)
+    future = next(cell.futures(shape))
+    for count, discount in discounted_counts(cell.rng, future, step_ends(t, rate), rate):
+        paid = cell.rng.binomial(count.astype(np.int64), base.paid_share)
+        one += discount * scale * cell.rng.standard_gamma(p * paid)
+    return mean, one
 
 
 def newcomers(base: Base, first: FirstOrder, waves: Sequence[Wave], ends: Array, rate: float) -> Line:
@@ -64,9 +92,7 @@ class _Acquired:
         """Totals of the wave."""
         active, repeats, kept, firsts, firsts_kept = self._means()
         e0 = np.ravel(self._cell.spend.expected_spend_terms(np.zeros(1))[0]) * self._base.paid_share
-        error = np.sqrt(self._first.variance / self._first.measured)
-        places = np.random.default_rng(3).permutation(self._base.draws)
-        f = self._first.mean + error * ndtri((places + 0.5) / self._base.draws)
+        f = self._first.drawn(self._base.draws)
         drawn = np.stack([active, repeats + firsts, repeats * e0 + firsts * f, kept * e0 + firsts_kept * f])
         expected = drawn.mean(axis=-1)
         expected[2] = repeats.mean(axis=-1) * e0.mean() + firsts[:, 0] * self._first.mean

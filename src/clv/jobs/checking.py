@@ -15,7 +15,7 @@ from clv.data.findings import Finding
 from clv.data.holdout import check_cuts
 from clv.data.segments import SEGMENT_ORDER
 from clv.errors import ConfigError, DataError
-from clv.forecasting.customers import check_reach
+from clv.forecasting.checks import check_reach
 from clv.jobs.config import Config, load
 from clv.jobs.restated import check_restated
 from clv.jobs.runs import new_file, refuse_existing
