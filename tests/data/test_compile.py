@@ -115,8 +115,11 @@ def everything(source: Any, bad: Any) -> None:
     spend_by_age(orders, rfm)
     orders.opportunities("1m").history(clv.OpportunityHistory)
     purchase = clv.fit(clv.BGNBD, rfm)
-    spend = clv.fit(clv.GammaGamma, rfm)
-    clv.forecast(purchase, spend, rfm, "12m", margin=0.3).customers().to_pandas()
+    spend = clv.fit(clv.GammaGamma, rfm, first_order="included")
+    shops = dict.fromkeys(rfm.to_pandas()["shop"], 0.3)
+    ahead = clv.forecast(purchase, spend, rfm, "3m", margin=shops, margin_by="shop")
+    ahead.customers(horizons=["3m", "lifetime"]).to_pandas()
+    ahead.totals("plan", "Q")
     assert len(Transactions(bad, fx=rates, currency="EUR").findings) > 6
     for held in splits(orders, ["2025-02-28", "2025-04-30"]):
         held.rfm.history(clv.PurchaseHistory)

@@ -4,6 +4,7 @@ Sessions are in Pacific/Auckland; the business day is cut in Europe/Prague, arou
 on which clocks change.
 """
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
@@ -189,13 +190,17 @@ def test_histories_and_forecasts(there: Transactions, reference: Transactions) -
         clv.BGNBD, clv.PurchaseHistory([0, 2, 4, 1], [0, 9, 20, 30], [30, 30, 40, 40], weight=[9, 4, 2, 5])
     )
     spend = clv.fit(clv.GammaGamma, clv.SpendHistory([1, 2, 3, 1], [10, 30, 20, 5]))
-    frames = []
+    included = dataclasses.replace(spend, first_order="included")
+    frames, totals = [], []
     for log in (there, reference):
         rfm = log.rfm()
         assert rfm.history(clv.PurchaseHistory).weight.sum() == len(rfm)
-        forecast = clv.forecast(purchase, spend, rfm, "12m", margin=0.3)
-        frames.append(forecast.customers().to_pandas().sort_values("customer_id", ignore_index=True))
+        forecast = clv.forecast(purchase, included, rfm, "12m", margin=0.3, allow_extrapolation=True)
+        frame = forecast.customers(horizons=["3m", "12m"]).to_pandas()
+        frames.append(frame.sort_values(["customer_id", "horizon"], ignore_index=True))
+        totals.append(forecast.totals("cohort", "Q").to_pandas())
     pd.testing.assert_frame_equal(*frames, rtol=1e-12)
+    pd.testing.assert_frame_equal(*totals, rtol=1e-9)
 
 
 def test_what_is_wrong_is_found_on_every_engine(engine: Load) -> None:

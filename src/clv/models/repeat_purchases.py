@@ -146,7 +146,9 @@ class RepeatPurchases(Parametric):
             purchases = self._with(parameters)._rate(x, T, stage, tau)
             return np.asarray((weight * np.exp(-rate * tau) * purchases).sum(axis=0))
 
-        return over_time(value, 0.0, end, scale, decay + rate / 4, x, T, *self._fields(), width=width)
+        # Within its scale the purchase rate hardly falls: only the discount does.
+        falls = {"width": width, "drop": rate * end}
+        return over_time(value, 0.0, end, scale, decay + rate / 4, x, T, *self._fields(), **falls)
 
     def _exhausted(self, x: Array, T: Array) -> Parameter:
         """Time after T from which on nothing is expected any more."""

@@ -12,7 +12,7 @@ from clv.models.protocols import Array, Parameter
 
 _LARGE = 32.0  # from here four terms of Stirling's series are exact to double precision
 _OVERFLOW = 600.0  # e to more than this is kept as a log
-_NODES, _FEW = 32, 16
+_NODES = {-1: 8, 0: 16, 1: 32}  # in a panel, by how short and how flat the path is
 _STRAIGHT = 2.0  # so many times 1/rate in which an exponential needs no nodes of its own
 _PANEL = 8.0  # what so many nodes span where features are one wide: error 2e-11 for e^(−e^v)
 _DIRECT = 128  # terms that are added one by one before a sum is an integral
@@ -130,7 +130,8 @@ def over_time(
     rate = np.where(rate * length > _STRAIGHT, rate, 0.0)
     path = _path(length, scale, rate)
     panels = 2 ** np.ceil(np.log2(np.maximum(path / (_PANEL * width), 1))).astype(int)
-    panels[(path < 3 * width) & (drop < 18)] = 0  # half the nodes give 13 digits
+    panels[(path < 3 * width) & (drop < 18)] = 0  # half the nodes give 13 digits,
+    panels[(path < 1.25 * width) & (drop < 2)] = -1  # and a quarter gives 12
     result: Array | None = None
     kinds = 2 * panels + (rate > 0)
     for kind in np.unique(kinds):
@@ -150,8 +151,8 @@ def over_time(
 
 @lru_cache(maxsize=32)
 def _panel_nodes(panels: int) -> tuple[Array, Array]:
-    """Nodes on [0, 1], a set in each of so many equal panels; half a set for 0."""
-    nodes, weights = unit_nodes(_NODES if panels else _FEW)
+    """Nodes on [0, 1], a set in each of so many equal panels; smaller sets for 0 and -1."""
+    nodes, weights = unit_nodes(_NODES[min(panels, 1)])
     panels = max(panels, 1)
     starts = np.arange(panels)[:, None]
     return ((starts + nodes) / panels).ravel()[:, None], np.tile(weights / panels, panels)[:, None]
