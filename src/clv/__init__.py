@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from clv.evaluation.pooling import compare_pooling as compare_pooling
     from clv.evaluation.predictive import posterior_predictive as posterior_predictive
     from clv.evaluation.predictive import prior_predictive as prior_predictive
+    from clv.evaluation.rolling import backtest as backtest
     from clv.evaluation.sensitivity import prior_sensitivity as prior_sensitivity
     from clv.evaluation.study import study as study
     from clv.fitting import nuts as nuts
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from clv.fitting.priors import priors as priors
     from clv.fitting.result import Fit as Fit
     from clv.forecasting.customers import forecast as forecast
+    from clv.forecasting.drift import drift as drift
     from clv.forecasting.economics import Economics as Economics
     from clv.models import *  # noqa: F403
     from clv.models.histories import GapHistory as GapHistory
@@ -71,9 +73,11 @@ _HOMES = {
     "RetentionHistory": "clv.models.histories",
     "SpendHistory": "clv.models.histories",
     "Transactions": "clv.data.contract",
+    "backtest": "clv.evaluation.rolling",
     "compare": "clv.evaluation.compare",
     "compare_models": "clv.evaluation.choice",
     "compare_pooling": "clv.evaluation.pooling",
+    "drift": "clv.forecasting.drift",
     "evaluate_holdout": "clv.evaluation.backtest",
     "fit": "clv.fitting.fit",
     "forecast": "clv.forecasting.customers",

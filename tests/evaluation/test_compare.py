@@ -68,9 +68,7 @@ def test_the_whole_base_is_last_and_the_segments_add_up(small_study: Study) -> N
         assert table.index[-1] == ALL
         for name in ("customers", "orders", "repeats", "revenue", "exposure_days", "model_existing_total"):
             assert table[name].iloc[:-1].sum() == pytest.approx(table.loc[ALL, name]), (comparison.by, name)
-        assert table.loc[ALL, "model_existing_total"] == pytest.approx(
-            small_study.forecast.sums["clv"]
-        )
+        assert table.loc[ALL, "model_existing_total"] == pytest.approx(small_study.forecast.sums["clv"])
 
 
 def test_a_segment_with_a_fit_of_its_own_is_valued_by_it(small_study: Study) -> None:

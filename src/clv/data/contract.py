@@ -163,11 +163,16 @@ class Transactions:
         self.check()
         return Opportunities.of_days(self.purchase_days(self.days()), self.as_of_date, period)
 
-    def purchase_days(self, days: Any) -> Any:
-        """Of days as `days` gives them, those up to as_of, by customer_id as it is in the RFM table."""
+    def purchase_days(self, days: Any, *further: str) -> Any:
+        """Of days as `days` gives them, those up to as_of, by customer_id as it is in the RFM table.
+
+        `further` names columns to keep beside customer_id and day.
+        """
         name = days.customer.cast("string")
         named = days.select(
-            customer_id=name if self.hash_ids is None else sha256(name, self.hash_ids), day=days.day
+            customer_id=name if self.hash_ids is None else sha256(name, self.hash_ids),
+            day=days.day,
+            **{column: days[column] for column in further},
         )
         return named.filter(named.day <= self.as_of_day)
 

@@ -63,7 +63,7 @@ def splits(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[Holdout]
     """
     dates = check_cuts(orders, cuts)
     quarterly = orders.rfm().quarterly
-    days = _days_by_cut(orders, [orders.day_number(day) for day in dict.fromkeys(dates)])
+    days = days_by_cut(orders, [orders.day_number(day) for day in dict.fromkeys(dates)])
     counted = keep(count_cuts(days, orders))
     return [_holdout(orders, days, counted, day, quarterly) for day in dates]
 
@@ -83,7 +83,7 @@ def check_cuts(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[dt.d
     return dates
 
 
-def _days_by_cut(orders: Transactions, cuts: Sequence[int]) -> Any:
+def days_by_cut(orders: Transactions, cuts: Sequence[int]) -> Any:
     """Purchase days with every cut: before it as they were known then, after it as they are known now."""
     import ibis
     import pyarrow as pa

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.data.holdout import Holdout
 from clv.data.opportunities import Opportunities
 from clv.data.renewals import Renewals
-from clv.data.rfm import RFM
+from clv.data.rfm import RFM, history_of
 from clv.data.thresholds import CORRELATION
 from clv.errors import ConfigError
+from clv.evaluation import metrics
+from clv.evaluation.contenders import Customers
+from clv.evaluation.scores import log_score
 from clv.fitting.fit import fit
 from clv.fitting.result import Fit
 from clv.models.beta_discrete_weibull import BdW
 from clv.models.bg_bb import BGBB
 from clv.models.bg_nbd import BGNBD
+from clv.models.draws import mean_over_draws
 from clv.models.ggompertz_nbd import GGompertzNBD
 from clv.models.histories import OpportunityHistory, PurchaseHistory, RetentionHistory, SpendHistory
 from clv.models.mbg_nbd import MBGNBD
@@ -57,10 +63,16 @@ _FORMATS = {
     "aic": "{:,.2f}".format,
     "bic": "{:,.2f}".format,
     "delta_aic": "{:,.2f}".format,
+    "log_score": "{:.4f}".format,
+    "total_error": "{:+.1%}".format,
+    "rmse": "{:.4f}".format,
+    "gini": "{:.3f}".format,
 }
 
 
-def compare_models(data: Any, models: Sequence[type[Any] | Fit] | None = None) -> ModelChoice:
+def compare_models(
+    data: Any, models: Sequence[type[Any] | Fit] | None = None, holdout: Holdout | None = None
+) -> ModelChoice:
     """Fit models to the same customers and set their likelihoods side by side.
 
     Parameters
@@ -78,7 +90,7 @@ def compare_models(data: Any, models: Sequence[type[Any] | Fit] | None = None) -
     Raises
     ------
     ConfigError C012
-        For models of different things, or fits of other customers.
+        For models of different things, or fits of other customers; a hold-out of others.
     """
     if isinstance(models, type | Fit):
         raise ConfigError(f"C012 models must be a list; got {models!r}. Write [clv.BGNBD, clv.ParetoNBD].")
@@ -88,6 +100,8 @@ def compare_models(data: Any, models: Sequence[type[Any] | Fit] | None = None) -
     _check_comparable(found, data)
     fits = _labelled(found)
     table = _table(fits)
+    if holdout is not None:
+        table = table.join(_held_out(fits, data, holdout))
     notes = [_ranking(table), *(f.message for f in fits.values() if f.message.startswith("M0"))]
     if _kind(found[0]) is PurchaseHistory and isinstance(data, RFM):
         if data.days is not None:
@@ -155,6 +169,35 @@ def _table(fits: dict[str, Fit]) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("aic", kind="stable")
     table.insert(4, "delta_aic", table["aic"] - table["aic"].min())
     return table.rename_axis("model")
+
+
+def _held_out(fits: dict[str, Fit], data: Any, holdout: Holdout) -> pd.DataFrame:
+    """How well each model forecasts the purchases of a hold-out."""
+    import pandas as pd
+
+    if not isinstance(data, RFM) or data.as_of != holdout.cut or len(data) != len(holdout.rfm):
+        raise ConfigError(
+            f"C012 holdout must be of the customers that are compared; got one cut at {holdout.cut}. Write "
+            "clv.compare_models(holdout.rfm, holdout=holdout)."
+        )
+    if any(f.groups or _kind(f) is not PurchaseHistory for f in fits.values()):
+        raise ConfigError(
+            "C012 holdout is for purchase models of all customers; got a fit by groups, or of another kind. "
+            "Leave it out."
+        )
+    customers, found = Customers.of(holdout.rfm), {}
+    actual, row = customers["actual_purchases"], customers.row
+    for name, fitted in fits.items():
+        h = history_of(customers.rows, holdout.rfm, fitted.unit)
+        model, t = fitted.model, holdout.days / fitted.unit
+        expected = mean_over_draws(model, len(h), methodcaller("expected_purchases", h, t))[row]
+        found[name] = {
+            "log_score": float(log_score(model, h, row, actual, t).mean()),
+            "total_error": metrics.total_error(float(expected.sum()), float(actual.sum())),
+            "rmse": metrics.root_mean_square_error(expected, actual),
+            "gini": metrics.normalised_gini(expected, actual),
+        }
+    return pd.DataFrame.from_dict(found, orient="index")
 
 
 def _ranking(table: pd.DataFrame) -> str:

@@ -1,0 +1,67 @@
+"""How far to correct the level of a forecast by what came of the same forecast a year earlier.
+
+On real logs the square root of actual ÷ forecast, of the same season and horizon, brought totals nearer and
+never cost much; the whole factor, or another season's, can do great harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+FEWEST = 2  # origins that must have shown what a correction does
+
+
+def factor(actual: float, forecast: float) -> float | None:
+    """Square root of actual ÷ forecast; None where one of them is nothing."""
+    return float(np.sqrt(actual / forecast)) if actual > 0 and forecast > 0 else None
+
+
+@dataclass(frozen=True)
+class Level:
+    """What to multiply values of a forecast from as_of by, and their bands: 1 unless correcting has helped.
+
+    `measured` is the factor of the year before as_of, None where the log is too short; `without` and
+    `with_it` are mean absolute errors of totals at the `origins` that could be corrected.
+    """
+
+    measured: float | None
+    origins: int
+    without: float
+    with_it: float
+
+    @property
+    def helped(self) -> bool:
+        """Whether the rule says to correct: two origins at least, and nearer totals on average."""
+        return self.measured is not None and self.origins >= FEWEST and self.with_it < self.without
+
+    @property
+    def factor(self) -> float:
+        """The factor by the rule."""
+        return self.measured if self.measured is not None and self.helped else 1.0
+
+    def sentence(self, name: str) -> str:
+        """The factor, and the rule's outcome."""
+        head = f"Level of {name}: factor {self.factor:.3f}"
+        if self.measured is None:
+            return f"{head}, off: no window a year before as_of with as much log before it."
+        seen = f"measured {self.measured:.3f}"
+        if self.origins < FEWEST:
+            return (
+                f"{head}, off ({seen}): the rule asks for {FEWEST} origins with a window a year "
+                f"earlier; got {self.origins}."
+            )
+        off = f"over {self.origins} origins totals were {self.without:.1%} off on average, and "
+        off += f"{self.with_it:.1%} when corrected by the year before."
+        return f"{head}, on: {off}" if self.helped else f"{head}, off ({seen}): {off}"
+
+
+def level(measured: float | None, factors: Mapping[object, float], errors: Mapping[object, float]) -> Level:
+    """Apply the rule: `factors` and signed `errors` of totals, uncorrected, by origin."""
+    known = [origin for origin in factors if not np.isnan(errors[origin])]
+    before = np.array([errors[origin] for origin in known])
+    after = np.array([factors[origin] for origin in known]) * (1 + before) - 1
+    sizes = [float(np.abs(found).mean()) if len(known) else float("nan") for found in (before, after)]
+    return Level(measured, len(known), sizes[0], sizes[1])

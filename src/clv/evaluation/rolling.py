@@ -1,0 +1,269 @@
+"""The back-test: rolling origins, contenders side by side on the same customers, and a verdict by rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from clv.data.contract import Transactions
+from clv.data.rfm import RFM
+from clv.errors import ConfigError, FitError
+from clv.evaluation.candidates import AUTO, BY_LIKELIHOOD, Candidates, Models, asked, suggested
+from clv.evaluation.contenders import (
+    BLEND,
+    CALIBRATED,
+    Contender,
+    Customers,
+    Fitted,
+    blended,
+    simple_contenders,
+)
+from clv.evaluation.judging import MOST, Rows, judge
+from clv.evaluation.levels import FEWEST, Level, factor, level
+from clv.evaluation.origins import Earlier, Origin, moved, roll
+from clv.evaluation.results import Backtest
+from clv.evaluation.summary import summarise
+from clv.evaluation.verdict import preferred, verdict
+from clv.fitting.inference import Inference
+from clv.fitting.plan import refuse_unless_whole
+from clv.fitting.result import Fit
+from clv.forecasting.economics import Churn, Economics
+from clv.models.gamma_gamma import GammaGamma
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAPLACE = Inference("laplace")
+
+
+def backtest(
+    transactions: Transactions,
+    models: Models = AUTO,
+    *,
+    origins: int = 4,
+    horizon: str = "6m",
+    spend: type[Any] = GammaGamma,
+    inference: Inference = LAPLACE,
+    churn: str | float = "inactive:180d",
+) -> Backtest:
+    """Forecast from several past days, each as it was known then, and compare with what happened.
+
+    Parameters
+    ----------
+    transactions : the log; as_of is where the last window ends
+    models : purchase models, "auto", or [clv.BGNBD, (clv.BGCNBD, {"k": 2})], or such by name
+        "auto" takes BG/NBD, MBG/NBD and Pareto/NBD; the likelihood chooses among them. Where purchases are
+        regular a CNBD is tried, and chosen only if the verdict prefers it. Of several models their equal
+        blend is a contender as well.
+    origins : how many cuts, a horizon apart
+    horizon : "6m", "13w", "90d": the length of each window
+    spend : the spend model
+    inference : how models are fitted; bands count what draws of the parameters differ in
+    churn : how formula 2 learns a churn rate, as in `clv.Economics`
+
+    Returns
+    -------
+    Backtest
+        All contenders forecast the customers first seen on or before the cut; values are revenue, not
+        discounted. A score alone ranks nobody: see `verdict`.
+
+    Raises
+    ------
+    ConfigError C001, C004, C006, C007, C010, C012
+        All settings that cannot be meant at once; C007 when no origin is left.
+    """
+    rule = _checked(transactions, models, origins, horizon, spend, inference, churn)
+    candidates = suggested(transactions.rfm()) if isinstance(models, str) else asked(models)
+    run = _Run(candidates, spend, inference, rule)
+    found, ahead = roll(transactions, horizon, origins)
+    if len(found) < origins:
+        run.notes.append(
+            f"{len(found)} of {origins} origins: the others have less log before them than {horizon}."
+        )
+    for origin in found:
+        run.judge(origin)
+    return run.result(ahead)
+
+
+def _checked(
+    transactions: Any, models: Any, origins: Any, horizon: Any, spend: Any, inference: Any, churn: Any
+) -> Churn:
+    """Return the churn rule; ConfigError with every setting that cannot be meant."""
+    wrong: list[str] = []
+
+    def tried[R](check: Callable[[], R]) -> R | None:
+        try:
+            return check()
+        except ConfigError as error:
+            wrong.extend(error.messages)
+        return None
+
+    if not isinstance(transactions, Transactions):
+        wrong.append(
+            f"C001 transactions must be a log; got {type(transactions).__name__}. An RFM table does not know "
+            "what happened when. Write clv.Transactions(…)."
+        )
+    kinds = (
+        []
+        if models == AUTO
+        else [model for model, _ in (tried(lambda: asked(models)) or _NONE).models.values()]
+    )
+    tried(lambda: refuse_unless_whole(1, origins=origins))
+    tried(lambda: _check_horizon(horizon))
+    if not (isinstance(spend, type) and hasattr(spend, "expected_spend_terms")):
+        wrong.append(f"C012 spend must be a spend model; got {spend!r}. Write clv.GammaGamma.")
+    elif isinstance(inference, Inference):
+        tried(lambda: inference.check(*kinds or BY_LIKELIHOOD, spend))
+    if not isinstance(inference, Inference) or inference.held:
+        wrong.append(
+            f"C012 inference must be a clv.Inference, without held; got {inference!r}. What is held goes "
+            'with its model: [(clv.BGCNBD, {"k": 2})].'
+        )
+    rule = tried(lambda: Economics(1.0, churn=churn).churn_rule())
+    if wrong or rule is None:
+        raise ConfigError(*wrong)
+    return rule
+
+
+_NONE = Candidates({}, ())
+
+
+def _check_horizon(horizon: Any) -> None:
+    if isinstance(horizon, list | tuple):
+        raise ConfigError(
+            f"C010 horizon must be one length; got {list(horizon)!r}. Run a back-test for each."
+        )
+    moved(dt.date(2001, 1, 1), horizon, 1)
+
+
+@dataclass
+class _Run:
+    """A back-test under way: fits by cut, rows of its tables, and levels by model and cut."""
+
+    candidates: Candidates
+    spend: type[Any]
+    inference: Inference
+    churn: Churn
+    fits: dict[dt.date, dict[str, Fit]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
+    notes: list[str] = field(default_factory=list)
+    factors: dict[str, dict[object, float]] = field(default_factory=dict)
+
+    def judge(self, origin: Origin) -> None:
+        """Let all contenders forecast an origin; one at which a fit fails is left out, and noted."""
+        customers, window = self.customers(origin.rfm), origin.window
+        try:
+            models = self.models(origin.rfm, customers, window.days)
+        except FitError as error:
+            self.notes.append(f"The origin {window.cut} is left out: {error.messages[0]}")
+            return
+        levels = self.measured(origin.earlier)
+        for name, found in levels.items():
+            self.factors.setdefault(name, {})[window.cut] = found
+        leveled = [c.calibrated(levels.get(c.name, 1.0)) for c in models]
+        baselines = simple_contenders(origin.rfm, customers, self.churn, window.days)
+        judge(origin, [*models, *leveled, *baselines], customers, self.rows)
+        if len(customers) > MOST:
+            self.notes.append(f"Of {len(customers):,} customers at {window.cut} bands are those of {MOST:,}.")
+
+    def customers(self, rfm: RFM) -> Customers:
+        """Return the customers of a base, with the spend that the spend model goes by."""
+        return Customers.of(rfm, first_orders=self.inference.first_order == "included")
+
+    def models(self, rfm: RFM, customers: Customers, days: int, *, draws: bool = True) -> list[Contender]:
+        """Return the models at a cut, and their blend."""
+        fits = self.fitted(rfm, draws)
+        found = [
+            Fitted(fits[name], fits[self.spend.__name__], rfm, days).contender(name, customers)
+            for name in self.candidates.models
+        ]
+        if len(self.candidates.blend) > 1:
+            found.append(blended([c for c in found if c.name in self.candidates.blend]))
+        return found
+
+    def fitted(self, rfm: RFM, draws: bool) -> dict[str, Fit]:
+        """Return the fits of a base, made once; without draws where only a level is wanted."""
+        if rfm.as_of not in self.fits:
+            method: Literal["mle", "map"] = "mle" if self.inference.method == "mle" else "map"
+            inference = self.inference if draws else dataclasses.replace(self.inference, method=method)
+            of = {**self.candidates.models, self.spend.__name__: (self.spend, {})}
+            fits = {
+                name: dataclasses.replace(inference, held=held).fit(model, rfm)
+                for name, (model, held) in of.items()
+            }
+            unsure = {name: fit for name, fit in fits.items() if fit.converged and not fit.passed}
+            self.notes += [f"{name} at {rfm.as_of}: {fit.message}" for name, fit in unsure.items()]
+            self.fits[rfm.as_of] = fits
+        return self.fits[rfm.as_of]
+
+    def measured(self, earlier: Earlier | None) -> dict[str, float]:
+        """Factors of the level by model, as far as they are known from a year earlier."""
+        if earlier is None:
+            return {}
+        customers = self.customers(earlier.rfm)
+        try:
+            models = self.models(earlier.rfm, customers, earlier.window.days, draws=False)
+        except FitError as error:
+            self.notes.append(f"No level is known from {earlier.window}: {error.messages[0]}")
+            return {}
+        found = {c.name: factor(earlier.revenue, float(c.value.sum())) for c in models}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def result(self, ahead: Earlier | None) -> Backtest:
+        """Sum up."""
+        import pandas as pd
+
+        if not self.rows.table:
+            raise ConfigError("C007 origins leave nothing that can be fitted. " + " ".join(self.notes))
+        frames = {f.name: pd.DataFrame(getattr(self.rows, f.name)) for f in dataclasses.fields(Rows)}
+        table = frames["table"] = _without_idle(frames["table"], bool(self.factors))
+        for name in ("pit", "tracking", "calibration", "p_purchase"):
+            frames[name] = frames[name][frames[name]["contender"].isin([*table["contender"], "Actual"])]
+        summary = summarise(table)
+        now, levels = self.measured(ahead), dict[str, Level]()
+        for name in [*self.candidates.models, BLEND]:
+            rows = table[table["contender"] == name].set_index("origin")
+            if len(rows):
+                errors: Mapping[object, float] = rows["value_error"].to_dict()
+                levels[name] = level(now.get(name), self.factors.get(name, {}), errors)
+        few = [name + CALIBRATED for name, known in self.factors.items() if len(known) < FEWEST]
+        ranked = summary.drop(index=few, errors="ignore")  # the rule of levels asks for as many
+        choice, reason = _chosen(self.candidates, ranked)
+        notes = (*self.notes, levels[choice].sentence(choice))
+        return Backtest(
+            **frames,
+            summary=summary,
+            verdict=verdict(ranked),
+            choice=choice,
+            reason=reason,
+            levels=levels,
+            fits=self.fits,
+            likelihood=self.candidates.likelihood,
+            notes=notes,
+        )
+
+
+def _without_idle(table: pd.DataFrame, calibrated: bool) -> pd.DataFrame:
+    """Leave out calibrated contenders where no level is known at any origin: they are the models."""
+    return table if calibrated else table[~table["contender"].str.endswith(CALIBRATED)]
+
+
+def _chosen(candidates: Candidates, summary: pd.DataFrame) -> tuple[str, str]:
+    """Return the model to forecast with, and why."""
+    models = summary.loc[summary.index.isin(list(candidates.models))]
+    best = preferred(models)
+    first = candidates.first
+    if candidates.likelihood is None:
+        if best is None or len(models) == 1:
+            return first, f"{first}: no other model was asked for, or none could be ranked."
+        return best, f"{best}: the verdict's rule prefers it among the models asked for."
+    extra = [name for name in candidates.models if name not in candidates.blend]
+    regular = [c.removesuffix(CALIBRATED) for c in [preferred(summary)] if c]
+    if extra and extra == regular:
+        return extra[0], f"{extra[0]}: purchases are regular, and the verdict prefers it to all others."
+    ranking = candidates.likelihood.notes[0]
+    tried = f" {extra[0]} was tried, and the verdict did not prefer it." if extra else ""
+    return first, f"{first}: the likelihood chooses among {', '.join(candidates.blend)}. {ranking}{tried}"
