@@ -74,7 +74,7 @@ def add_months(day: dt.date, months: int) -> dt.date:
 
 @dataclass(frozen=True)
 class Span:
-    """Days from `first` to `last`, both included, of the period that `label` names; `partial` if it has more."""
+    """Days from `first` to `last` of the period that `label` names, `partial` where it has more."""
 
     label: str
     first: dt.date
@@ -91,8 +91,8 @@ def fiscal_periods(start: dt.date, end: dt.date, period: str, year_start: int = 
     months = {"M": 1, "Q": 3, "Y": 12}.get(period)
     if months is None or year_start not in range(1, 13):
         raise ConfigError(
-            f'C001 period must be "M", "Q" or "Y", and fiscal_year_start a month from 1 to 12; got {period!r} '
-            f"and {year_start!r}."
+            'C001 period must be "M", "Q" or "Y", and fiscal_year_start a month from 1 to 12; got '
+            f"{period!r} and {year_start!r}."
         )
     found, day = [], start + dt.timedelta(days=1)
     while day <= end:
@@ -115,9 +115,9 @@ def period_label(first: dt.date, period: str, year_start: int = 1) -> str:
 
 
 def period_named(label: str, year_start: int = 1) -> Span:
-    """Return the period of a label such as "2026-10", "2026-Q4" or "FY2027"; ConfigError P003 if it is none."""
+    """Return the period of a label such as "2026-10", "2026-Q4" or "FY2027"; ConfigError P003 for others."""
     match = _PERIOD.fullmatch(str(label).strip())
-    wrong = match is None or bool(match[1]) == (year_start == 1) and not match[4]
+    wrong = match is None or (bool(match[1]) == (year_start == 1) and not match[4])
     if match is None or wrong or not 1 <= int(match[4] or 1) <= 12:
         raise ConfigError(
             f'P003 a period must be a month "2026-10", a quarter "2026-Q4" or a year; got {label!r}. Fiscal '

@@ -31,9 +31,14 @@ def test_published_totals_of_the_whole_log(result: HoldoutResult) -> None:
     assert result.actual_spend == pytest.approx(776_870.70, abs=0.005)
     assert error["Run-rate"] == pytest.approx(1.644, abs=0.0005)
     assert error["Repeat run-rate"] == pytest.approx(0.345, abs=0.0005)
-    assert result.model_error == pytest.approx(-0.173, abs=0.005)
-    assert result.individual.loc[MODEL, "top_decile"] == pytest.approx(0.52, abs=0.006)
     assert len(result.holdout.rfm) == 23_500
+    published = clv.evaluate_holdout(
+        result.holdout, clv.Economics(1.0), clv.Inference(first_order="excluded")
+    )
+    assert published.model_error == pytest.approx(-0.173, abs=0.005)
+    assert published.individual.loc[MODEL, "top_decile"] == pytest.approx(0.52, abs=0.006)
+    assert result.model_error == pytest.approx(-0.189, abs=0.005)  # spend learnt from all orders
+    assert result.individual.loc[MODEL, "gini"] > published.individual.loc[MODEL, "gini"] + 0.02
 
 
 def test_actuals_are_those_of_the_log(result: HoldoutResult, log: pd.DataFrame) -> None:

@@ -149,7 +149,7 @@ def test_a_pool_has_its_own_first_orders() -> None:
         rng.integers(0, 60, 600).repeat(4) + np.tile([0, 40, 90, 160], 600), unit="D"
     )
     log["shop"] = np.where(log["customer_id"] < 300, "one", (log["customer_id"] // 15).astype(str))
-    level = rng.gamma(4, 10, 600).repeat(4) * np.where(log["shop"] == "one", 1, 3)
+    level = (150 / rng.gamma(4, size=600)).repeat(4) * np.where(log["shop"] == "one", 1, 3)
     log["amount"] = (level * rng.gamma(5, 0.2, len(log))).round(2) + 1
     rfm = clv.Transactions(log, as_of="2025-12-31", segments="shop", allow_gap="1y").rfm()
     made = clv.forecast(clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm), rfm, margin=1.0)

@@ -36,7 +36,7 @@ def row(result, name, origin=-1):
 def test_everyone_is_there_on_the_same_customers(tested):
     names = ["BGNBD", "MBGNBD", BLEND]
     assert list(tested.summary.index[:6]) == [*names, *(f"{name}, calibrated" for name in names)]
-    assert set(tested.summary.index[6:]) == {*BASELINES, ZERO}
+    assert set(tested.summary.index[6:]) == {*BASELINES, ZERO, "BGNBD, repeat orders"}
     at = tested.table.groupby("origin")
     for column in ("customers", "purchases_actual", "value_actual"):
         assert (at[column].nunique() == 1).all()

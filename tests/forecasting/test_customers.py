@@ -57,7 +57,8 @@ def test_equals_the_models_asked_customer_by_customer(sample_fits: tuple[Fit, Fi
     for i in [*odd[:60], *range(0, len(base), 97)]:
         row = base.iloc[i]
         h = PurchaseHistory(row["frequency"], row["recency"] / 7, row["T"] / 7)
-        total, m = row["repeat_spend"] / 100, row["spend_days"]
+        total = (row["repeat_spend"] + row["first_amount"]) / 100
+        m = row["spend_days"] + (row["first_amount"] > 0)
         worth = paid * spend.p * (spend.gamma + total) / (spend.p * m + spend.q - 1)
         repeats = purchase.discounted_purchases(h, np.log1p(DISCOUNT) / 365.25 * 7, YEAR / 7)[0]
         expected = {

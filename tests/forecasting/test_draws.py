@@ -26,6 +26,8 @@ def test_a_forecast_is_the_mean_of_those_of_all_draws(drawn: tuple[Fit, Fit], sa
     frame = sample_rfm.to_pandas()
     h = clv.PurchaseHistory.from_days(frame["frequency"], frame["recency"], frame["T"])
     weeks, rate = 365 / 7, np.log(1.15) / 365.25 * 7
+    paid_first = (frame["first_amount"] > 0).to_numpy()
+    total = frame["repeat_spend"] + frame["first_amount"].clip(lower=0)
     sums = np.zeros((4, len(frame)))
     for i in range(120):
         purchase = clv.BGNBD(*(float(v[i]) for v in drawn[0].draws.values()))
@@ -34,7 +36,7 @@ def test_a_forecast_is_the_mean_of_those_of_all_draws(drawn: tuple[Fit, Fit], sa
             purchase.p_alive(h),
             purchase.expected_purchases(h, weeks),
             purchase.discounted_purchases(h, rate, weeks),
-            spend.expected_spend(frame["spend_days"].to_numpy(), frame["repeat_spend"].to_numpy() / 100),
+            spend.expected_spend(frame["spend_days"] + paid_first, total.to_numpy() / 100),
         )
     alive, purchases, discounted, worth = sums / 120
     np.testing.assert_allclose(found["p_alive"], alive, rtol=1e-9)

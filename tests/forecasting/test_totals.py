@@ -327,7 +327,7 @@ def test_segments_of_a_plan_may_cost_differently(small_study):
     found = small_study.forecast.equity(plan, costs, "channel").to_pandas().set_index("part")
     delta = np.log(1.1) / 365.25
     assert found["clv"].iloc[2] == pytest.approx(-130 * np.exp(-delta * 183))
-    with pytest.raises(ConfigError, match="C005 cac must be known .* not of"):
+    with pytest.raises(ConfigError, match=r"C005 cac must be known .* not of"):
         small_study.forecast.equity(plan, {by["channel"][0]: 3.0}, "channel")
 
 
@@ -349,3 +349,17 @@ def test_a_plan_by_groups_takes_their_own_parameters(small_study):
 def _only(fit, name):
     at = fit.groups.index(name)
     return type(fit.model)(**{key: float(v[at]) for key, v in fit.parameters.items()})
+
+
+def test_a_level_multiplies_value_and_its_bands(year, sample_rfm):
+    raised = clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=1.25)
+    one, two = (ahead.totals().to_pandas().iloc[0] for ahead in (year, raised))
+    for name in ("revenue", "contribution", "clv", "clv_p05", "clv_p95"):
+        assert two[name] == pytest.approx(1.25 * one[name])
+    assert two["orders"] == one["orders"]
+    frames = [ahead.customers().to_pandas() for ahead in (year, raised)]
+    for name in ("clv_mean", "clv_median", "clv_p95"):
+        np.testing.assert_allclose(frames[1][name], 1.25 * frames[0][name], rtol=1e-12)
+    assert "value at 1.250 of the model's level" in raised.basis
+    with pytest.raises(ConfigError, match="C012 level must be a factor"):
+        clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=0.0)

@@ -184,7 +184,7 @@ def test_a_fit_recovers_what_can_be_known(model):
 
 @pytest.fixture(scope="module")
 def fit(cdnow):
-    return clv.fit(GammaGamma, cdnow.rfm)
+    return clv.fit(GammaGamma, cdnow.rfm, first_order="excluded")
 
 
 def test_the_fit_of_the_note(fit):

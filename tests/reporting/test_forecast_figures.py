@@ -109,7 +109,10 @@ def test_quarters_are_the_totals(drawn: Forecast, charts: list[Chart]) -> None:
     assert "new" not in shown
     assert list(shown["row"]) == ["1997-Q4", "1998-Q1", "1998-Q2", "1998-Q3"]
     assert "2,357 existing customers, next 12 months after 1997-09-30; revenue" in basis
-    assert "before margin and undiscounted; bands: 5 to 95 % of chance and parameters." in basis
+    assert (
+        "before margin and undiscounted; bands: 5 to 95 % of chance and parameters, not of seasons or drift."
+        in basis
+    )
 
 
 def test_new_customers_stand_on_existing_ones(planned: Totals) -> None:

@@ -154,6 +154,11 @@ class RFM:
         arrow = fetch(table.order_by(list(keys)))
         return {name: arrow[name].to_numpy(zero_copy_only=False) for name in arrow.column_names}
 
+    @property
+    def knows_first_orders(self) -> bool:
+        """Whether spend can be learnt from first orders: they are known, and some later ones were paid."""
+        return "first_amount" in self.table.columns and self.paid_share > 0
+
     def with_first_orders(self) -> RFM:
         """Return the same base with spend histories that count first orders too."""
         need(self.table, ["first_amount"], "spend of all orders")

@@ -62,6 +62,8 @@ def backtest(
     horizon : "6m", "13w", "90d": the length of each window
     spend : the spend model
     inference : how models are fitted; bands count what draws of the parameters differ in
+        The first model is there with either choice of `first_order`: spend learnt from all orders, and from
+        repeat orders alone.
     churn : how formula 2 learns a churn rate, as in `clv.Economics`
 
     Returns
@@ -77,7 +79,8 @@ def backtest(
     """
     rule = _checked(transactions, models, origins, horizon, spend, inference, churn)
     candidates = suggested(transactions.rfm()) if isinstance(models, str) else asked(models)
-    run = _Run(candidates, spend, inference, rule)
+    first_order = inference.first_order or "included"
+    run = _Run(candidates, spend, dataclasses.replace(inference, first_order=first_order), rule)
     found, ahead = roll(transactions, horizon, origins)
     if len(found) < origins:
         run.notes.append(
@@ -166,8 +169,17 @@ class _Run:
         leveled = [c.calibrated(levels.get(c.name, 1.0)) for c in models]
         baselines = simple_contenders(origin.rfm, customers, self.churn, window.days)
         judge(origin, [*models, *leveled, *baselines], customers, self.rows)
+        self.judge_other_spend(origin)
         if len(customers) > MOST:
             self.notes.append(f"Of {len(customers):,} customers at {window.cut} bands are those of {MOST:,}.")
+
+    def judge_other_spend(self, origin: Origin) -> None:
+        """Let the first model forecast an origin with spend learnt from the other choice of orders."""
+        first, other = self.candidates.first, _OTHER[self.inference.first_order or ""]
+        fit = dataclasses.replace(self.inference, first_order=other).fit(self.spend, origin.rfm)
+        customers = Customers.of(origin.rfm, first_orders=other == "included")
+        fitted = Fitted(self.fits[origin.window.cut][first], fit, origin.rfm, origin.window.days)
+        judge(origin, [fitted.contender(first + _LEARNT[other], customers)], customers, self.rows)
 
     def customers(self, rfm: RFM) -> Customers:
         """Return the customers of a base, with the spend that the spend model goes by."""
@@ -219,6 +231,7 @@ class _Run:
         if not self.rows.table:
             raise ConfigError("C007 origins leave nothing that can be fitted. " + " ".join(self.notes))
         frames = {f.name: pd.DataFrame(getattr(self.rows, f.name)) for f in dataclasses.fields(Rows)}
+        frames["tracking"] = frames["tracking"].drop_duplicates(["origin", "contender", "end"])
         table = frames["table"] = _without_idle(frames["table"], bool(self.factors))
         for name in ("pit", "tracking", "calibration", "p_purchase"):
             frames[name] = frames[name][frames[name]["contender"].isin([*table["contender"], "Actual"])]
@@ -232,7 +245,7 @@ class _Run:
         few = [name + CALIBRATED for name, known in self.factors.items() if len(known) < FEWEST]
         ranked = summary.drop(index=few, errors="ignore")  # the rule of levels asks for as many
         choice, reason = _chosen(self.candidates, ranked)
-        notes = (*self.notes, levels[choice].sentence(choice))
+        notes = (*self.notes, levels[choice].sentence(choice), self.compared_spend(summary))
         return Backtest(
             **frames,
             summary=summary,
@@ -244,6 +257,25 @@ class _Run:
             likelihood=self.candidates.likelihood,
             notes=notes,
         )
+
+    def compared_spend(self, summary: pd.DataFrame) -> str:
+        """Say how spend learnt from all orders did against spend learnt from repeat orders alone."""
+        mine, first = self.inference.first_order or "", self.candidates.first
+        rows = {mine: summary.loc[first], _OTHER[mine]: summary.loc[first + _LEARNT[_OTHER[mine]]]}
+        said = [
+            f"{words} {rows['included'][name]:{form}} against {rows['excluded'][name]:{form}}"
+            for words, name, form in (
+                ("CRPS", "value_crps", ",.2f"),
+                ("RMSE", "value_rmse", ",.2f"),
+                ("Gini", "value_gini", ".3f"),
+                ("total error", "value_error", ".1%"),
+            )
+        ]
+        return f"Spend of {first} learnt from all orders, against repeat orders alone: {', '.join(said)}."
+
+
+_OTHER: dict[str, Literal["included", "excluded"]] = {"included": "excluded", "excluded": "included"}
+_LEARNT = {"included": ", all orders", "excluded": ", repeat orders"}
 
 
 def _without_idle(table: pd.DataFrame, calibrated: bool) -> pd.DataFrame:

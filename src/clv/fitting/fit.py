@@ -21,7 +21,7 @@ def fit(
     priors: Ranges | None = None,
     by: str | Sequence[str] | None = None,
     pooling: Literal["none", "partial", "complete"] | None = None,
-    first_order: Literal["excluded", "included"] = "excluded",
+    first_order: Literal["included", "excluded"] | None = None,
     seed: int = 0,
     draws: int = 1000,
     chains: int = 4,
@@ -44,8 +44,9 @@ def fit(
     pooling : how groups learn from each other
         "partial" (the default), as one population of groups, by "nuts", or by "map" without bands; "none",
         not at all; "complete", all alike.
-    first_order : whether spend models learn from repeat orders alone, as published, or from first ones too
-        "included" tells more of customers who have bought once, and often forecasts them better.
+    first_order : whether spend models learn from first orders too, or from repeat orders alone
+        "included" is the default where first orders are known: it tells customers apart who have bought once,
+        and forecasts better. "excluded" is the published form.
     seed, draws, chains : of draws; "laplace" gives `draws`, "nuts" `draws` in each of `chains`
     held : parameters held at a value, by name
         In the unit of the history; `k=3` sets the regularity of the CNBD models, which is never estimated.
@@ -68,9 +69,9 @@ def fit(
     """
     plan = planned(model, data, method, priors, by, pooling, first_order, seed, draws, chains, held)
     source: Any = data
-    source = source.with_first_orders() if first_order == "included" else source
+    source = source.with_first_orders() if plan.first_order == "included" else source
     found = _fitted(plan, source.history(model.History, plan.by))
-    return dataclasses.replace(found, as_of=getattr(data, "as_of", None), first_order=first_order)
+    return dataclasses.replace(found, as_of=getattr(data, "as_of", None), first_order=plan.first_order)
 
 
 def _fitted(plan: Plan, history: Any) -> Fit:

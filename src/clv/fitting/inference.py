@@ -27,7 +27,7 @@ class Inference:
     priors: Ranges = field(default_factory=dict)
     accept: bool = False
     held: Mapping[str, Any] = field(default_factory=dict)
-    first_order: Literal["excluded", "included"] = "excluded"
+    first_order: Literal["included", "excluded"] | None = None
 
     def fit(self, model: type[Model], data: HistorySource) -> Fit:
         """Fit a model to data by this method, with those of the priors that it has."""

@@ -32,6 +32,7 @@ class Plan:
     draws: int
     chains: int
     held: Mapping[str, Any]
+    first_order: str = "excluded"
 
 
 def planned(
@@ -41,7 +42,7 @@ def planned(
     priors: Ranges | None,
     by: str | Sequence[str] | None,
     pooling: str | None,
-    first_order: str,
+    first_order: str | None,
     seed: int,
     draws: int,
     chains: int,
@@ -73,20 +74,23 @@ def planned(
     free = parameter_names(model)
     never = {name: f.default for name, f in fields.items() if name not in free}
     kept = never | {name: float(v) if name in free else int(v) for name, v in held.items()}
-    return Plan(model, method, ranges, names, chosen, seed, draws, chains, kept)
+    known = "included" if _knows_first_orders(model, data) else "excluded"
+    return Plan(model, method, ranges, names, chosen, seed, draws, chains, kept, first_order or known)
 
 
-def _wrong_first_order(first_order: str, model: type[Any], data: Any) -> list[str]:
-    if first_order not in ("excluded", "included"):
-        return [f'C012 first_order must be "excluded" or "included"; got {first_order!r}.']
-    if first_order == "excluded" or (
-        issubclass(model.History, SpendHistory) and hasattr(data, "with_first_orders")
-    ):
-        return []
-    return [
-        f"C012 first_order is of spend models and RFM tables; got {model.__name__} and a "
-        f"{type(data).__name__}. Leave it out."
-    ]
+def _knows_first_orders(model: type[Any], data: Any) -> bool:
+    return issubclass(model.History, SpendHistory) and getattr(data, "knows_first_orders", False)
+
+
+def _wrong_first_order(first_order: str | None, model: type[Any], data: Any) -> list[str]:
+    if first_order not in ("included", "excluded", None):
+        return [f'C012 first_order must be "included" or "excluded"; got {first_order!r}.']
+    if first_order == "included" and not _knows_first_orders(model, data):
+        return [
+            "C012 first_order is of spend models and RFM tables that know first orders; got "
+            f"{model.__name__} and a {type(data).__name__}. Leave it out."
+        ]
+    return []
 
 
 def _wrong_method(method: str, priors: Ranges | None) -> list[str]:

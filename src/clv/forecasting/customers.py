@@ -44,6 +44,7 @@ class Forecast:
     horizon: str
     margins: Margins
     discount: float
+    level: float = 1.0
 
     def __repr__(self) -> str:
         return f"<Forecast: {self.basis}>"
@@ -62,9 +63,10 @@ class Forecast:
     @property
     def terms(self) -> str:
         """Margin, rate and what is not counted, in words."""
+        level = f", value at {self.level:.3f} of the model's level" if self.level != 1 else ""
         return (
-            f"contribution at {self.margins.words}, discounted at {percent(self.discount)} a year, before "
-            "acquisition cost"
+            f"contribution at {self.margins.words}, discounted at {percent(self.discount)} a year{level}, "
+            "before acquisition cost"
         )
 
     @property
@@ -72,7 +74,7 @@ class Forecast:
         """What bands count, in words."""
         drawn = [fit for fit in (self.purchase, self.spend) if fit.posterior]
         counted = {0: "chance alone: parameters are taken for certain", 1: "chance and some parameters"}
-        return f"5 to 95 % of {counted.get(len(drawn), 'chance and parameters')}"
+        return f"5 to 95 % of {counted.get(len(drawn), 'chance and parameters')}, not of seasons or drift"
 
     @property
     def margin(self) -> float:
@@ -99,7 +101,7 @@ class Forecast:
             whole = self._money(joined.repeat_spend + joined.first_amount)
         valued = joined.mutate(
             expected_spend=joined.e0 + joined.e1 * spend,
-            clv_mean=margin * (joined.c0 + joined.c1 * spend),
+            clv_mean=self.level * margin * (joined.c0 + joined.c1 * spend),
             historic_value=whole * margin,
         ).drop("e0", "e1", "c0", "c1", "paid_days", "spend")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
@@ -122,7 +124,7 @@ class Forecast:
         spend = self._money(joined.spend)
         lines = {name: joined[f"{name}_0"] + joined[f"{name}_1"] * spend for name in (*_SPENT, *_VALUED)}
         margin = self.margins.column(joined)
-        lines |= {name: margin * lines[name] for name in _VALUED}
+        lines |= {name: self.level * margin * lines[name] for name in _VALUED}
         terms = [f"{name}_{i}" for name in lines for i in (0, 1)]
         found = joined.mutate(**lines, next_purchase=date_of(joined.next_day))
         return keep(found.drop(*terms, "next_day", "paid_days", "spend"))
@@ -324,6 +326,7 @@ def forecast(
     margin: Margin,
     margin_by: str | None = None,
     discount: float = 0.10,
+    level: float = 1.0,
     allow_extrapolation: bool = False,
 ) -> Forecast:
     """Forecast purchases and value of every customer in `rfm`.
@@ -337,6 +340,7 @@ def forecast(
         One for all; (low, middle, high), where it is 5, 50 and 95 % sure; or such by segment of the column
         `margin_by`.
     discount : annual rate; purchases are discounted to as_of from the day they are made
+    level : what to multiply values by, such as `level_factor` of a back-test
     allow_extrapolation : let the horizon reach beyond three times the time observed
 
     Raises
@@ -355,7 +359,9 @@ def forecast(
         margins.check_segments(set(rfm.grouped((margin_by,))[margin_by]))
     if checked_horizon(horizon) != LIFETIME and not allow_extrapolation:
         check_reach(rfm, horizon, "horizon")
-    return Forecast(purchase, spend, rfm, horizon, margins, discount)
+    if not 0 < level < 10:
+        raise ConfigError(f"C012 level must be a factor above 0 and below 10; got {level!r}.")
+    return Forecast(purchase, spend, rfm, horizon, margins, discount, level)
 
 
 def value_of_new(

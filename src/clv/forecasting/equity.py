@@ -39,7 +39,9 @@ def new_customers(forecast: Forecast, by: str | None) -> Totals:
     for label in sorted(firsts):
         segment = {by: label[0]} if by else {}
         base = forecast.newcomer(segment)
-        mean, one = just_acquired(base, firsts[label], forecast.t, forecast.rate)
+        mean, one = (
+            forecast.level * v for v in just_acquired(base, firsts[label], forecast.t, forecast.rate)
+        )
         margin = forecast.margins.drawn(label[0] if by else "", forecast.draws)
         sure = np.quantile(margin * mean, LEVELS, method="hazen")
         low, middle, high = np.quantile(margin.mean() * one, LEVELS)

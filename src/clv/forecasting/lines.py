@@ -46,6 +46,13 @@ class Line:
         one, two = (np.repeat(line.drawn, size // line.drawn.shape[-1], axis=-1) for line in (self, other))
         return Line(self.expected + other.expected, one + two, self.variance + other.variance)
 
+    def scaled(self, level: float) -> Line:
+        """Return the same with revenue and value at another level."""
+        by = np.array([1.0, 1.0, level, level])
+        return Line(
+            self.expected * by[:, None], self.drawn * by[:, None, None], self.variance * by[:, None] ** 2
+        )
+
     def valued(self, margin: Array) -> Line:
         """Return the same with contribution behind revenue, and value at the margin, given for each draw."""
         middle = float(np.mean(margin))

@@ -223,7 +223,7 @@ def _rows(
 def _valued(forecast: Forecast, columns: Sequence[str], label: tuple[str, ...], line: Line) -> Line:
     margins = forecast.margins
     segment = label[list(columns).index(margins.by)] if margins.by else ""
-    return line.valued(margins.drawn(segment, forecast.draws))
+    return line.scaled(forecast.level).valued(margins.drawn(segment, forecast.draws))
 
 
 def _sum(parts: Sequence[tuple[Any, Line]]) -> tuple[Any, Line]:
