@@ -32,9 +32,11 @@ bench: $(VENV)/.tested  ## measure against other libraries (half an hour, 3 GB o
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/rfm.py
+	$(BIN)/python benchmarks/accuracy.py back_tests costs memory
 
-calibrate: $(VENV)/.tested  ## check posteriors by simulation (an hour)
+calibrate: $(VENV)/.tested  ## check posteriors and bands by simulation (an hour and a half)
 	$(BIN)/python benchmarks/calibrate.py
+	$(BIN)/python benchmarks/accuracy.py coverage
 
 clean:  ## remove the environment and caches; reports stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -20,6 +20,7 @@ from clv.evaluation import metrics
 from clv.evaluation.contenders import Customers
 from clv.evaluation.scores import log_score
 from clv.fitting.fit import fit
+from clv.fitting.plan import source_of
 from clv.fitting.result import Fit
 from clv.models.beta_discrete_weibull import BdW
 from clv.models.bg_bb import BGBB
@@ -142,7 +143,9 @@ def _check_comparable(fits: Sequence[Fit], data: Any) -> None:
     kinds = {_kind(f).__name__ for f in fits}
     same = {"kind of history": kinds, "unit": {f"{f.unit:g} days" for f in fits}}
     if len(kinds) == 1:
-        base = float(data.history(_kind(fits[0])).weight.sum())
+        first = fits[0]
+        source = source_of(type(first.estimate), data, first.first_order)
+        base = float(source.history(_kind(first)).weight.sum())
         same["number of customers"] = {f"{size:,.6g}" for size in (base, *(f.customers for f in fits))}
     for name, values in same.items():
         if len(values) > 1:

@@ -14,7 +14,7 @@ import numpy as np
 
 from clv.data.rfm import RFM
 from clv.errors import ConfigError
-from clv.fitting.plan import never_estimated, refuse_unless_whole
+from clv.fitting.plan import never_estimated, refuse_unless_whole, source_of
 from clv.fitting.priors import Priors, Ranges
 from clv.fitting.result import Fit
 from clv.fitting.transforms import Quantities, rescaled
@@ -93,7 +93,7 @@ def prior_predictive(
     """
     refuse_unless_whole(1, draws=draws)
     known = Priors.of(model, priors)
-    history = data.history(model.History)
+    history = source_of(model, data).history(model.History)
     held = never_estimated(model, given)
     space = Quantities(model, held, known, known.centre)
     rng = np.random.default_rng(seed)
@@ -118,7 +118,7 @@ def posterior_predictive(
     source = fit.history if data is None else data
     if source is None:
         raise ConfigError("C012 a fit that was read from a file does not know its data. Give them: data=rfm.")
-    history = source.history(type(fit.estimate).History)
+    history = fit.histories_of(source)
     history = history.rescaled(fit.unit / history.unit)
     models = [fit.model] * draws
     if fit.posterior:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from clv.fitting.likelihood import most_likely
-from clv.fitting.plan import Plan, planned, refuse_uninformative
+from clv.fitting.plan import Plan, planned, refuse_uninformative, source_of
 from clv.fitting.priors import Ranges
 from clv.fitting.result import Fit
 from clv.models.protocols import HistorySource, Model
@@ -68,8 +68,7 @@ def fit(
         For all options that are not known, or do not go with each other, at once.
     """
     plan = planned(model, data, method, priors, by, pooling, first_order, seed, draws, chains, held)
-    source: Any = data
-    source = source.with_first_orders() if plan.first_order == "included" else source
+    source = source_of(model, data, plan.first_order)
     found = _fitted(plan, source.history(model.History, plan.by))
     return dataclasses.replace(found, as_of=getattr(data, "as_of", None), first_order=plan.first_order)
 

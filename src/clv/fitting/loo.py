@@ -54,9 +54,7 @@ def loo(fit: Any, data: Any = None) -> Loo:
         raise ConfigError(
             f'C012 loo needs draws; got a fit by {fit.method}. Fit with method="laplace" or "nuts".'
         )
-    history = (
-        fit.history if data is None else data.history(type(fit.model).History, fit.by if fit.groups else ())
-    )
+    history = fit.history if data is None else fit.histories_of(data, fit.by if fit.groups else ())
     if history is None:
         raise ConfigError(
             "C012 a fit that was read from a file does not know its data. Give them: fit.loo(rfm)."

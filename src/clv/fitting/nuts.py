@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.errors import ConfigError
+from clv.fitting.plan import source_of
 from clv.fitting.posterior import Posterior
 from clv.models.protocols import Array, HistorySource, Model, parameter_names
 
@@ -72,7 +73,7 @@ def log_likelihood(model: type[Model], data: HistorySource, **variables: Any) ->
             f"C012 {model.__name__} needs {', '.join(names)}; got {', '.join(variables) or 'nothing'}. Give "
             "each as a variable of the model, or a number."
         )
-    history = data.history(model.History, ())
+    history = source_of(model, data).history(model.History, ())
     groups = len(history.labels)
     columns = [pt.as_tensor(variables[name], dtype="float64") for name in names]
     stacked = pt.stack([column * pt.ones(groups) for column in columns] if groups else columns)

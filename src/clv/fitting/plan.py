@@ -78,6 +78,12 @@ def planned(
     return Plan(model, method, ranges, names, chosen, seed, draws, chains, kept, first_order or known)
 
 
+def source_of(model: type[Any], data: Any, first_order: str | None = None) -> Any:
+    """Return where a model's histories come from: with first orders where they count, by default if known."""
+    counted = first_order == "included" if first_order else _knows_first_orders(model, data)
+    return data.with_first_orders() if counted and hasattr(data, "with_first_orders") else data
+
+
 def _knows_first_orders(model: type[Any], data: Any) -> bool:
     return issubclass(model.History, SpendHistory) and getattr(data, "knows_first_orders", False)
 

@@ -131,6 +131,13 @@ class Fit:
             for name, value in self.parameters.items()
         }
 
+    def histories_of(self, data: Any, by: tuple[str, ...] = ()) -> Any:
+        """Return histories of data as those that were fitted: with first orders, where they counted."""
+        from clv.fitting.plan import source_of
+
+        kind = type(self.estimate)
+        return source_of(kind, data, self.first_order).history(kind.History, by)
+
     def at(self, history: Any) -> Any:
         """Return the model with each history's own parameters: gathered by group where there are groups."""
         if not self.groups:

@@ -227,7 +227,7 @@ def stability_index(then: Array, now: Array, then_weight: Array, now_weight: Arr
 def _history(fit: Fit, source: Any) -> Any:
     if fit.first_order == "included" and isinstance(source, RFM):
         source = source.with_first_orders()
-    history = source.history(type(fit.estimate).History)
+    history = fit.histories_of(source)
     return history.rescaled(fit.unit / history.unit)
 
 
