@@ -187,9 +187,7 @@ def costs(peer: str | None) -> None:
     orders = clv.Transactions(clv.datasets.load_cdnow_sample(), as_of="1997-09-30", duplicates="keep")
     frame = orders.rfm().to_pandas()[["customer_id", "frequency", "recency", "T", "monetary_value"]]
     frame = frame.assign(recency=frame["recency"] / 7, T=frame["T"] / 7).to_json()
-    print(
-        "\n| 12 months' value of 2,357 customers | seconds | growth of memory, MB | total |\n|---|---|---|---|"
-    )
+    print("\n| 12 months' value, 2,357 customers | seconds | growth, MB | total |\n|---|---|---|---|")
     for name, python, script in _contestants(peer):
         command = [python, "-c", script]
         made = subprocess.run(command, input=frame, capture_output=True, text=True, check=True)
