@@ -36,6 +36,7 @@ COLUMNS = {
     "value_crps": "{:,.2f}",
     "value_coverage50": "{:.1%}",
     "value_coverage90": "{:.1%}",
+    "value_total_inside90": "{:.0%}",
     "purchases_bias": "{:+.1%}",
     "brier": "{:.3f}",
 }

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import clv
 from clv.data.checks import Finding
 from clv.data.contract import Transactions
 from clv.data.holdout import split
@@ -261,6 +262,22 @@ def test_no_segment_is_lost_to_the_inner_tables() -> None:
         found = rfm.to_pandas()
         assert all(list(found[name]) == values for name in INNER)
         assert rfm.segments == ("cohort", *INNER)
+
+
+def test_no_segment_is_lost_to_a_forecast(small_log: pd.DataFrame) -> None:
+    """Names that forecasts might have given columns of their own."""
+    names = [*INNER, "spend", "squares", "low", "high", "place", "period_", "line", "value", "margin"]
+    frame = small_log.assign(**{name: np.where(small_log.index % 2, "x", "y") for name in names})
+    options = {"refunds": "drop", "duplicates": "drop", "guest_ids": []}
+    rfm = orders(frame, as_of="2025-12-31", segments=names, **options).rfm()
+    fits = [clv.fit(kind, rfm) for kind in (clv.BGNBD, clv.GammaGamma)]
+    ahead = clv.forecast(*fits, rfm, margin=0.3)
+    table = ahead.customers().to_pandas()
+    for name in names:
+        assert set(table[name]) <= {"x", "y", "unknown"}
+        parts = ahead.totals(name).to_pandas()
+        assert parts["clv"].iloc[-1] == pytest.approx(table["clv_mean"].sum())
+        assert parts["clv"].iloc[:-1].sum() == pytest.approx(table["clv_mean"].sum())
 
 
 @pytest.mark.parametrize("name", ["row", "day", "customer", "reason", "customer_id_right"])

@@ -221,14 +221,14 @@ def test_spend_history_is_an_exact_grouping(base: RFM, frame: pd.DataFrame) -> N
 @pytest.mark.parametrize("first_orders", [False, True])
 def test_keys_are_integers(base: RFM, frame: pd.DataFrame, first_orders: bool) -> None:
     rows = value_histories(base, first_orders=first_orders)
-    names = ["frequency", "recency", "T", "paid_days"]
+    names = ["frequency", "recency", "T", "spent_days"]
     assert {rows[name].dtype for name in names} == {np.dtype("int32")}
-    assert {rows[name].dtype for name in ("customers", "low", "high")} == {np.dtype("int64")}
+    assert {rows[name].dtype for name in ("customers", "spent_low", "spent_high")} == {np.dtype("int64")}
     paid = (frame["first_amount"] > 0) * first_orders
     by_hand = frame.assign(
-        paid_days=frame["spend_days"] + paid, spend=frame["repeat_spend"] + frame["first_amount"] * paid
+        spent_days=frame["spend_days"] + paid, spend=frame["repeat_spend"] + frame["first_amount"] * paid
     ).groupby(names)["spend"]
-    expected = by_hand.agg(customers="size", low="min", high="max").reset_index()
+    expected = by_hand.agg(customers="size", spent_low="min", spent_high="max").reset_index()
     found = pd.DataFrame(rows)[expected.columns]
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 

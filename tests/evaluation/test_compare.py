@@ -158,7 +158,9 @@ def test_a_pool_has_its_own_first_orders() -> None:
     assert table.loc[OTHER, "own_fit"]
     pool = clv.Transactions(log[log["shop"] != "one"], as_of="2025-12-31", allow_gap="1y").rfm()
     purchase, spend = clv.fit(clv.BGNBD, pool), clv.fit(clv.GammaGamma, pool)
-    repeats = purchase.model.expected_purchases_new(365 / 7)[0] * spend.model.mean_spend()[0]
+    repeats = purchase.model.expected_purchases_new(365 / 7)[0] * spend.model.expected_spend(
+        1.0, pool.first_order
+    )
     assert pool.first_order > 2 * rfm.where("shop", "one").first_order
     assert table.loc[OTHER, "model_new"] == pytest.approx(pool.first_order + repeats, rel=1e-6)
 
@@ -192,7 +194,11 @@ def test_a_new_customer_counts_its_first_order_at_what_first_orders_brought() ->
         step.round(), unit="D"
     )
     frame["amount"] = np.where(nth == 0, 10.0, (100 * rng.gamma(6, 1 / 6, len(frame))).round(2) + 0.01)
-    made = clv.study(clv.Transactions(frame, as_of="2025-12-31"), clv.Economics(0.5))
+    made = clv.study(
+        clv.Transactions(frame, as_of="2025-12-31"),
+        clv.Economics(0.5),
+        inference=clv.Inference(first_order="excluded"),
+    )
     fit = made.purchase.model.expected_purchases_new(365 / 7)[0]
     mean = made.spend.model.mean_spend()[0]
     assert made.comparisons[0].table.loc[ALL, "model_new"] == pytest.approx(0.5 * (10 + fit * mean), rel=1e-9)

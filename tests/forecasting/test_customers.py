@@ -206,7 +206,13 @@ def test_value_of_a_new_customer_by_hand(sample_fits: tuple[Fit, Fit], sample_rf
     purchase, spend = sample_fits
     first = sample_rfm.to_pandas()["first_amount"].mean() / 100
     value = value_of_new(purchase, spend, sample_rfm, "364d", margin=1.0, discount=0.0)
-    assert value == pytest.approx(first + 1.4440 * spend.model.mean_spend().item(), rel=1e-4)
+    paid = (sample_rfm.to_pandas()["first_amount"] > 0).mean()
+    (e0, told), (_, each) = spend.model.expected_spend_terms(np.array([0.0, 1.0]))
+    repeat = (1 - paid) * e0 + paid * told + each * first  # a first order says what later ones bring
+    assert value == pytest.approx(first + 1.4440 * repeat, rel=1e-4)
+    published = clv.fit(clv.GammaGamma, sample_rfm, first_order="excluded")
+    value = value_of_new(purchase, published, sample_rfm, "364d", margin=1.0, discount=0.0)
+    assert value == pytest.approx(first + 1.4440 * published.model.mean_spend().item(), rel=1e-4)
     later = value_of_new(purchase, spend, sample_rfm, "364d", margin=0.5, discount=0.2)
     assert first / 2 < later < value / 2
 

@@ -81,21 +81,23 @@ def test_few_customers_are_drawn_one_by_one(size):
         assert (below <= level + error).all()
 
 
-def test_customers_who_come_later_are_simulated_alike():
+@pytest.mark.parametrize("telling", [0.0, 1.0])
+def test_customers_who_come_later_are_simulated_alike(telling):
     """Two waves, one half beyond the horizon, against customers who wait, order, and live on."""
     rng = np.random.default_rng(9)
     purchase, spend = jittered(PURCHASE, rng), jittered(SPEND, rng)
     new = clv.PurchaseHistory.newcomer()
-    first = FirstOrder(40.0, 400.0, 1e12)
+    first = FirstOrder(40.0, 400.0, 1e12, telling)
     waves = [Wave(0.0, 20.0, 150), Wave(39.0, 65.0, 100)]
     found = newcomers(Base(purchase, spend, new, new.x), first, waves, ENDS, RATE)
     lived = []
     everyone = clv.PurchaseHistory(*np.zeros((3, 250)))
     for _ in range(1200):
         wait = np.concatenate([rng.uniform(w.start, w.end, w.customers) for w in waves])
-        one = next(lives(everyone, np.zeros(250), 0.0, purchase, spend, ENDS, rng, 1, wait=wait))
-        span, came = np.searchsorted(ENDS, wait), wait < ENDS[-1]
         order = rng.gamma(4.0, 10.0, 250)
+        told = telling * np.ones(250)
+        one = next(lives(everyone, told, told * order, purchase, spend, ENDS, rng, 1, wait=wait))
+        span, came = np.searchsorted(ENDS, wait), wait < ENDS[-1]
         for at, value in enumerate((np.ones(250), order, order * np.exp(-RATE * wait))):
             one[at, np.flatnonzero(came), span[came]] += value[came]
         lived.append(one)
@@ -296,9 +298,11 @@ def test_a_new_customer_is_worth_its_first_order_and_what_follows(year, sample_r
     assert found["clv_mean_p05"] < found["clv_mean"] < found["clv_mean_p95"]
     rng = np.random.default_rng(3)
     new = clv.PurchaseHistory(*np.zeros((3, 20_000)))
-    lived = next(lives(new, np.zeros(20_000), 0.0, year.purchase.model, year.spend.model, [365 / 7], rng, 1))
-    shape = first.mean() ** 2 / first.var()
-    one = 0.3 * (lived[2, :, 0] + rng.gamma(shape, first.mean() / shape, 20_000))
+    spread = np.log1p(first.var() / first.mean() ** 2)
+    order = first.mean() * np.exp(np.sqrt(spread) * rng.standard_normal(20_000) - spread / 2)
+    models = year.purchase.model, year.spend.model
+    lived = next(lives(new, np.ones(20_000), order, *models, [365 / 7], rng, 1))
+    one = 0.3 * (lived[2, :, 0] + order)
     for name, level in (("clv_p05", 0.05), ("clv_median", 0.5), ("clv_p95", 0.95)):
         assert (one <= found[name]).mean() == pytest.approx(level, abs=0.015)
     assert "just-acquired customer" in repr(year.new_customers())
@@ -336,11 +340,16 @@ def test_a_plan_by_groups_takes_their_own_parameters(small_study):
     fits = [clv.fit(kind, rfm, method="map", by="channel") for kind in (clv.BGNBD, clv.GammaGamma)]
     ahead = clv.forecast(*fits, rfm, margin=0.4)
     table = ahead.new_customers("channel").to_pandas().set_index("channel")
-    for name in fits[0].groups[:3]:
+    frame = rfm.to_pandas()
+    for name, count in frame["channel"].value_counts().items():
+        if count < 20:  # too few to measure first orders of
+            continue
+        paid = (frame.loc[frame["channel"] == name, "first_amount"] > 0).mean()
         alone = [_only(fit, name) for fit in fits]
         repeats = alone[0].discounted_purchases(clv.PurchaseHistory.newcomer(), ahead.rate, ahead.t)[0]
-        spend = alone[1].mean_spend().item()
-        want = 0.4 * (table.loc[name, "first_order"] + repeats * spend)
+        first = table.loc[name, "first_order"]
+        (e0, told), (_, each) = alone[1].expected_spend_terms(np.array([0.0, 1.0]))
+        want = 0.4 * (first + repeats * ((1 - paid) * e0 + paid * told + each * first) * rfm.paid_share)
         assert table.loc[name, "clv_mean"] == pytest.approx(want)
     with pytest.raises(ConfigError, match="C012 a new customer's parameters differ by channel"):
         ahead.new_customers()
@@ -363,3 +372,70 @@ def test_a_level_multiplies_value_and_its_bands(year, sample_rfm):
     assert "value at 1.250 of the model's level" in raised.basis
     with pytest.raises(ConfigError, match="C012 level must be a factor"):
         clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=0.0)
+
+
+def test_a_lifetime_without_a_discount_has_its_value(sample_rfm):
+    """Where it is finite: a above 1 in every draw."""
+    fits = clv.fit(clv.BGNBD, sample_rfm, a=2.0), clv.fit(clv.GammaGamma, sample_rfm)
+    ahead = clv.forecast(*fits, sample_rfm, "lifetime", margin=0.3, discount=0.0)
+    found = ahead.totals().to_pandas()["clv"][0]
+    assert found == pytest.approx(ahead.sums["clv"])
+    assert found > 1e5
+
+
+def test_customers_of_one_cell_are_drawn_apart(monkeypatch):
+    """Forty customers alike in each of eight lines: their sum is as sure as that of one line of them all."""
+    rng = np.random.default_rng(5)
+    purchase, spend = jittered(PURCHASE, rng, 1e-6), jittered(SPEND, rng, 1e-6)
+    h = clv.PurchaseHistory(*np.zeros((2, 320)), np.full(320, 30.0))
+    none = np.zeros(320)
+    rows = Rows(Base(purchase, spend, h, h.x), np.arange(320) // 40, np.ones(320), none, none, ENDS, RATE)
+    parts = lines_of(rows, one_by_one=True)
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole + part
+    spread = [part.drawn[1, -1].std() for part in parts]
+    assert whole.drawn[1, -1].std() == pytest.approx(np.sqrt(np.square(spread).sum()), rel=0.1)
+
+
+def test_a_point_fit_knows_the_chance_of_planned_customers():
+    new = clv.PurchaseHistory.newcomer()
+    args = FirstOrder(40.0, 400.0, 1e3), [Wave(0.0, 20.0, 3000)], ENDS, RATE
+    certain = newcomers(Base(PURCHASE, SPEND, new, new.x), *args)
+    rng = np.random.default_rng(6)
+    drawn = newcomers(Base(jittered(PURCHASE, rng, 1e-6), jittered(SPEND, rng, 1e-6), new, new.x), *args)
+    np.testing.assert_allclose(certain.variance[1], drawn.variance[1], rtol=0.15)
+
+
+def test_a_lopsided_margin_stays_below_one(year, sample_rfm):
+    ahead = clv.forecast(year.purchase, year.spend, sample_rfm, "12m", margin=(0.5, 0.9, 1.0))
+    total = ahead.totals().to_pandas().iloc[0]
+    assert total["contribution_p95"] <= total["revenue_p95"]
+    assert total["clv"] == pytest.approx(ahead.sums["clv"])
+    drawn = ahead.margins.drawn("", 1000)
+    assert drawn.max() <= 1
+    assert np.quantile(drawn, [0.05, 0.5]) == pytest.approx([0.5, 0.9], abs=0.01)
+
+
+def test_mistakes_are_told_in_words(year, sample_rfm):
+    plan = pd.DataFrame({"period": ["1999-Q1"], "customers": [5]})
+    for message, call in {
+        "P003 plan has customers for 1999-Q1, after the horizon": lambda: year.totals(plan=plan),
+        "P003 a plan must be a data frame; got a dict": lambda: year.totals(plan={"period": 1}),
+        "P002 cac must be 0 or more": lambda: year.equity(plan.assign(period="1998"), cac=float("nan")),
+        "C012 rfm must be an RFM table; got a DataFrame": lambda: clv.forecast(
+            year.purchase, year.spend, plan, margin=0.3
+        ),
+        "C012 level must be a factor": lambda: clv.forecast(
+            year.purchase, year.spend, sample_rfm, margin=0.3, level="1"
+        ),
+        "C002 margin must be a share above 0 and at most 1; got None": lambda: clv.forecast(
+            year.purchase, year.spend, sample_rfm, margin=(0.2, None, 0.4)
+        ),
+        "C008 horizon must not reach": lambda: year.customers(horizons=["20y"]),
+        "C011 the undiscounted lifetime of a new customer": lambda: clv.forecast(
+            year.purchase, year.spend, sample_rfm, "lifetime", margin=0.3, discount=0.0
+        ).new_customers(),
+    }.items():
+        with pytest.raises(ConfigError, match=message):
+            call()

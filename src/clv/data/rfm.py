@@ -28,7 +28,8 @@ _COLUMNS = (
     "customer_id frequency recency T spend_days repeat_spend first_amount monetary_value orders first_date "
     "last_date cohort rfm_segment actual_purchases actual_spend as_of run_id horizon p_alive p_purchase "
     "expected_purchases expected_spend clv_mean clv_median clv_p05 clv_p95 historic_value percentile flags "
-    "spend_p05 spend_p95 next_purchase period population flags paid_days spend e0 e1 c0 c1 customers clv"
+    "spend_p05 spend_p95 next_purchase period population flags next_day e0 e1 c0 c1 customers"
+    " clv spent_days spent_total spent_squares spent_low spent_high horizon_place"
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 _SPEND = ("spend_days", "repeat_spend")
@@ -165,14 +166,14 @@ class RFM:
         return dataclasses.replace(self, first_orders=True)
 
     def spent(self, table: Any, first_orders: bool) -> Any:
-        """Return a table with `paid_days` and `spend` of each customer: of all its orders, or repeat ones."""
+        """Return a table with `spent_days` and `spent_total`: of all orders of a customer, or repeat ones."""
         if not first_orders:
-            return table.mutate(paid_days=table.spend_days, spend=table.repeat_spend)
+            return table.mutate(spent_days=table.spend_days, spent_total=table.repeat_spend)
         need(table, ["first_amount"], "spend of all orders")
         paid = table.first_amount > 0
         return table.mutate(
-            paid_days=(table.spend_days + paid.cast("int32")).cast("int32"),
-            spend=table.repeat_spend + paid.ifelse(table.first_amount, 0),
+            spent_days=(table.spend_days + paid.cast("int32")).cast("int32"),
+            spent_total=table.repeat_spend + paid.ifelse(table.first_amount, 0),
         )
 
     @cached_property
@@ -181,6 +182,13 @@ class RFM:
         need(self.table, ["first_amount"], "the value of a new customer")
         mean = fetch(self.table.aggregate(mean=self.table.first_amount.mean())).to_pylist()[0]["mean"]
         return float(mean or 0) / 10.0**self.digits
+
+    @cached_property
+    def first_paid(self) -> float:
+        """Share of customers whose first order brought money."""
+        need(self.table, ["first_amount"], "the value of a new customer")
+        paid = self.table.aggregate(share=(self.table.first_amount > 0).cast("float64").mean())
+        return float(fetch(paid).to_pylist()[0]["share"] or 0.0)
 
     @cached_property
     def paid_share(self) -> float:
@@ -295,11 +303,11 @@ def _gaps(rfm: RFM, by: Sequence[str]) -> GapHistory:
 def _spend(rfm: RFM, by: Sequence[str]) -> SpendHistory:
     need(rfm.table, _SPEND, "a spend history")
     table = rfm.spent(rfm.table, rfm.first_orders)
-    payers = dataclasses.replace(rfm, table=table.filter(table.paid_days > 0))
-    rows = payers.grouped(("paid_days", "spend", *by))
+    payers = dataclasses.replace(rfm, table=table.filter(table.spent_days > 0))
+    rows = payers.grouped(("spent_days", "spent_total", *by))
     return SpendHistory(
-        rows["paid_days"].astype(float),
-        rows["spend"] / 10.0**rfm.digits,
+        rows["spent_days"].astype(float),
+        rows["spent_total"] / 10.0**rfm.digits,
         weight=rows["customers"],
         group=group_labels(rows, by) if by else None,
     )
@@ -315,15 +323,16 @@ _KINDS: dict[type, Callable[[RFM, Sequence[str]], PurchaseHistory | SpendHistory
 def value_histories(rfm: RFM, by: Sequence[str] = (), *, first_orders: bool = False) -> dict[str, Any]:
     """Return the distinct rows that forecasts follow from, as columns in the order of their keys.
 
-    Keys are (frequency, recency, T, paid_days) and the segments `by`: int32, text, or floats that nothing
+    Keys are (frequency, recency, T, spent_days) and the segments `by`: int32, text, or floats that nothing
     was done to, so that results join back exactly. Beside them `customers`, and the least and the greatest
-    of their spends, `low` and `high` in minor units. See `RFM.spent` for paid_days and spend.
+    of their spends, `spent_low` and `spent_high` in minor units; see `RFM.spent`.
     """
     need(rfm.table, _SPEND, "a forecast of spend")
     rfm.check_segments(by)
     counted = dataclasses.replace(rfm, table=rfm.spent(rfm.table, first_orders))
-    spend = counted.table.spend
-    return counted.grouped(("frequency", "recency", "T", "paid_days", *by), low=spend.min(), high=spend.max())
+    spend = counted.table.spent_total
+    ends = {"spent_low": spend.min(), "spent_high": spend.max()}
+    return counted.grouped(("frequency", "recency", "T", "spent_days", *by), **ends)
 
 
 def history_of(rows: dict[str, Any], rfm: RFM, unit: float) -> PurchaseHistory:

@@ -34,8 +34,8 @@ _CURVE = 25  # draws that the way of a forecast through its window is taken over
 class Customers:
     """The customers of a base in the order of their ids, as columns; money in currency units.
 
-    `spend` is what the spend model goes by, in `paid_days`. `rows` are the distinct histories, with how many
-    `customers` share each, and `row` the place of each customer's.
+    `spent_total` is what the spend model goes by, on `spent_days`. `rows` are the distinct histories, with
+    how many `customers` share each, and `row` the place of each customer's.
     """
 
     columns: Mapping[str, Array]
@@ -43,11 +43,11 @@ class Customers:
     @classmethod
     def of(cls, rfm: RFM, *, first_orders: bool = False) -> Customers:
         """Fetch them from the engine, their spend of all orders or of repeat ones."""
-        names = [*KEYS, "spend", "repeat_spend", "first_amount"]
+        names = [*KEYS, "spent_total", "repeat_spend", "first_amount"]
         names += [name for name in ("actual_purchases", "actual_spend") if name in rfm.table.columns]
         table = fetch(rfm.spent(rfm.table, first_orders).order_by("customer_id").select(*names))
         found = {name: table[name].to_numpy().astype(float) for name in names}
-        for name in {"spend", "repeat_spend", "first_amount", "actual_spend"} & set(names):
+        for name in {"spent_total", "repeat_spend", "first_amount", "actual_spend"} & set(names):
             found[name] /= 10.0**rfm.digits
         return cls(found)
 
@@ -142,7 +142,7 @@ class Fitted:
             paid_share=b.paid_share,
         )
         row = customers.row
-        value = terms.c0[row] + terms.c1[row] * customers["spend"]
+        value = terms.c0[row] + terms.c1[row] * customers["spent_total"]
         return terms.expected_purchases[row], value, terms.p_purchase[row]
 
     def contender(self, name: str, customers: Customers) -> Contender:
@@ -154,7 +154,7 @@ class Fitted:
     def curve(self, customers: Customers, window: Window) -> Array:
         """Shares of the window's purchases and value that come up to the end of each step, (2, steps)."""
         b, n = self.base(customers), customers.rows["customers"]
-        S = customers.over_rows(customers["spend"])
+        S = customers.over_rows(customers["spent_total"])
         model = evenly(b.purchase, _CURVE)
         e0, e1 = mean_over_draws(b.spend, len(n), lambda m: np.stack(m.expected_spend_terms(b.spend_days)))
         found = []

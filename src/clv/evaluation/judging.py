@@ -77,12 +77,12 @@ def _spread(contenders: Sequence[Contender], customers: Customers) -> _Spread:
     Contenders of the same models, at different levels, are scored together.
     """
     some = customers.some(MOST)
-    n, S = customers.rows["customers"], customers.over_rows(customers["spend"])
+    n, S = customers.rows["customers"], customers.over_rows(customers["spent_total"])
     models = list(dict.fromkeys(fitted for c in contenders for fitted in c.bases))
     if not models:
         return {}
     t = models[0].t
-    seen = scores.Outcomes(some.row, some["spend"], some["actual_purchases"], some["actual_spend"], t)
+    seen = scores.Outcomes(some.row, some["spent_total"], some["actual_purchases"], some["actual_spend"], t)
     alike: dict[tuple[int, ...], list[Contender]] = defaultdict(list)
     for c in contenders:
         if c.bases:

@@ -78,6 +78,7 @@ _SHOWN = {
     "value_rmse": "{:,.2f}".format,
     "value_crps": "{:,.2f}".format,
     "value_coverage90": _PERCENT,
+    "value_total_inside90": _PERCENT,
     "purchases_bias": _SIGNED,
     "purchases_coverage90": _PERCENT,
     "brier": _PLAIN,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data.contract import Transactions
 from clv.data.rfm import RFM
-from clv.errors import ConfigError, FitError
+from clv.errors import ClvError, ConfigError, FitError
 from clv.evaluation.candidates import AUTO, BY_LIKELIHOOD, Candidates, Models, asked, suggested
 from clv.evaluation.contenders import (
     BLEND,
@@ -79,7 +79,10 @@ def backtest(
     """
     rule = _checked(transactions, models, origins, horizon, spend, inference, churn)
     candidates = suggested(transactions.rfm()) if isinstance(models, str) else asked(models)
-    first_order = inference.first_order or "included"
+    known: Literal["included", "excluded"] = (
+        "included" if transactions.rfm().knows_first_orders else "excluded"
+    )
+    first_order = inference.first_order or known
     run = _Run(candidates, spend, dataclasses.replace(inference, first_order=first_order), rule)
     found, ahead = roll(transactions, horizon, origins)
     if len(found) < origins:
@@ -169,7 +172,10 @@ class _Run:
         leveled = [c.calibrated(levels.get(c.name, 1.0)) for c in models]
         baselines = simple_contenders(origin.rfm, customers, self.churn, window.days)
         judge(origin, [*models, *leveled, *baselines], customers, self.rows)
-        self.judge_other_spend(origin)
+        try:
+            self.judge_other_spend(origin)
+        except ClvError as error:
+            self.notes.append(f"No other spend at {window.cut}: {error.messages[0]}")
         if len(customers) > MOST:
             self.notes.append(f"Of {len(customers):,} customers at {window.cut} bands are those of {MOST:,}.")
 
@@ -261,6 +267,8 @@ class _Run:
     def compared_spend(self, summary: pd.DataFrame) -> str:
         """Say how spend learnt from all orders did against spend learnt from repeat orders alone."""
         mine, first = self.inference.first_order or "", self.candidates.first
+        if first + _LEARNT[_OTHER[mine]] not in summary.index:
+            return "Spend could be learnt in one way only: see above."
         rows = {mine: summary.loc[first], _OTHER[mine]: summary.loc[first + _LEARNT[_OTHER[mine]]]}
         said = [
             f"{words} {rows['included'][name]:{form}} against {rows['excluded'][name]:{form}}"

@@ -141,4 +141,4 @@ def _beyond_five_years(lifetime: Forecast | None) -> float:
     """Share of the residual lifetime's value that lies beyond five years."""
     if lifetime is None:
         return float("nan")
-    return 1 - lifetime.over("5y").sums["clv"] / lifetime.sums["clv"]
+    return 1 - lifetime.over("5y", allow_extrapolation=True).sums["clv"] / lifetime.sums["clv"]

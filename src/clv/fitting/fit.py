@@ -46,7 +46,7 @@ def fit(
         not at all; "complete", all alike.
     first_order : whether spend models learn from first orders too, or from repeat orders alone
         "included" is the default where first orders are known: it tells customers apart who have bought once,
-        and forecasts better. "excluded" is the published form.
+        and ranks customers better. "excluded" is the published form.
     seed, draws, chains : of draws; "laplace" gives `draws`, "nuts" `draws` in each of `chains`
     held : parameters held at a value, by name
         In the unit of the history; `k=3` sets the regularity of the CNBD models, which is never estimated.

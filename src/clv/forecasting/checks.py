@@ -36,6 +36,10 @@ def check_fits(purchase: Fit, spend: Fit, rfm: RFM) -> None:
             f"{type(purchase.model).__name__}, of {purchase.model.History.__name__} rows. Ask the model "
             "itself: fit.model.expected_purchases(history, t)."
         )
+    if not isinstance(rfm, RFM):
+        raise ConfigError(
+            f"C012 rfm must be an RFM table; got a {type(rfm).__name__}. Call orders.rfm() first."
+        )
     if rfm.as_of is None:
         raise ConfigError(
             'C001 as_of is where a forecast starts; give it: clv.RFM(table, unit, as_of="2026-09-30").'

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from clv.forecasting.totals import Totals
 
-KEYS = ("frequency", "recency", "T", "paid_days")
+KEYS = ("frequency", "recency", "T", "spent_days")
 _NEVER = 3653  # days to the next purchase, above which no date is given: ten years
 
 
@@ -81,7 +81,7 @@ class Forecast:
         """The margin, where it is one for all; ConfigError C002 where it differs by segment."""
         if self.margins.by:
             raise ConfigError(f"C002 margin must be one for all here; got margins by {self.margins.by}.")
-        return self.margins.middle("")
+        return self.margins.shares[""][1]
 
     @property
     def draws(self) -> int:
@@ -95,7 +95,7 @@ class Forecast:
         import ibis
 
         joined = self._joined(self.rfm.table, self._terms())
-        spend = self._money(joined.spend)
+        spend = self._money(joined.spent_total)
         margin, whole = self.margins.column(joined), ibis.null("float64")
         if "first_amount" in joined.columns:  # a ready-made table does not know
             whole = self._money(joined.repeat_spend + joined.first_amount)
@@ -103,7 +103,7 @@ class Forecast:
             expected_spend=joined.e0 + joined.e1 * spend,
             clv_mean=self.level * margin * (joined.c0 + joined.c1 * spend),
             historic_value=whole * margin,
-        ).drop("e0", "e1", "c0", "c1", "paid_days", "spend")
+        ).drop("e0", "e1", "c0", "c1", "spent_days", "spent_total")
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
         return keep(valued.mutate(percentile=(rank * 100).round(2)))
 
@@ -121,13 +121,13 @@ class Forecast:
         from clv.data.dates import date_of
 
         joined = self._joined(self.table, self._bands())
-        spend = self._money(joined.spend)
+        spend = self._money(joined.spent_total)
         lines = {name: joined[f"{name}_0"] + joined[f"{name}_1"] * spend for name in (*_SPENT, *_VALUED)}
         margin = self.margins.column(joined)
         lines |= {name: self.level * margin * lines[name] for name in _VALUED}
         terms = [f"{name}_{i}" for name in lines for i in (0, 1)]
         found = joined.mutate(**lines, next_purchase=date_of(joined.next_day))
-        return keep(found.drop(*terms, "next_day", "paid_days", "spend"))
+        return keep(found.drop(*terms, "next_day", "spent_days", "spent_total"))
 
     @property
     def base(self) -> RFM:
@@ -136,7 +136,12 @@ class Forecast:
 
     def spent(self, table: Any) -> Any:
         """Return a table with the paid days and the spend that the spend model goes by."""
-        return self.rfm.spent(table, self.spend.first_order == "included")
+        return self.rfm.spent(table, self.told)
+
+    @property
+    def told(self) -> bool:
+        """Whether first orders say what the spend model expects of later ones."""
+        return self.spend.first_order == "included"
 
     def with_columns(self, **columns: Any) -> Forecast:
         """Return the same forecast with other segment columns; nothing is computed again."""
@@ -144,11 +149,13 @@ class Forecast:
         other.__dict__["table"] = self.table.mutate(**columns)
         return other
 
-    def over(self, horizon: str) -> Forecast:
-        """Return the forecast of the same base over another horizon."""
+    def over(self, horizon: str, *, allow_extrapolation: bool = False) -> Forecast:
+        """Return the forecast of the same base over another horizon; ConfigError C006 or C008."""
         if horizon == self.horizon:
             return self
-        return dataclasses.replace(self, horizon=checked_horizon(horizon))
+        if checked_horizon(horizon) != LIFETIME and not allow_extrapolation:
+            check_reach(self.rfm, horizon, "horizon")
+        return dataclasses.replace(self, horizon=horizon)
 
     def customers(
         self, run_id: str | None = None, *, horizons: Sequence[str] = (), bands: bool = True
@@ -158,9 +165,9 @@ class Forecast:
         `run_id` makes a column where there is one; `horizons` stand for the forecast's own; without `bands`
         medians, quantiles and the next purchase are left out, which is many times faster.
         """
-        if isinstance(horizons, str):
+        if isinstance(horizons, str) or not isinstance(horizons, Sequence):
             raise ConfigError(f'C010 horizons must be a list; got {horizons!r}. Write ["{horizons}"].')
-        return CustomerForecast(tuple(map(self.over, horizons)) or (self,), run_id, bands)
+        return CustomerForecast(tuple(map(self.over, dict.fromkeys(horizons))) or (self,), run_id, bands)
 
     def totals(
         self,
@@ -252,15 +259,14 @@ class Forecast:
         history = history_of(rows, self.rfm, self.purchase.unit)
         by = self.keys[len(KEYS) :]
         group = np.unique(group_labels(rows, by).astype(str), return_inverse=True)[1] if by else None
-        paid_days = np.asarray(rows["paid_days"], dtype=float)
+        paid_days = np.asarray(rows["spent_days"], dtype=float)
         return Base(
             *self._models(rows, history), history, paid_days, paid_share=self.rfm.paid_share, group=group
         )
 
     @cached_property
     def _rows(self) -> dict[str, Any]:
-        first_orders = self.spend.first_order == "included"
-        return value_histories(self.rfm, self.keys[len(KEYS) :], first_orders=first_orders)
+        return value_histories(self.rfm, self.keys[len(KEYS) :], first_orders=self.told)
 
     def _joined(self, table: Any, terms: dict[str, Any]) -> Any:
         import pyarrow as pa
@@ -283,7 +289,7 @@ class Forecast:
         terms = value_terms(
             *self._models(self._rows, history),
             history,
-            np.asarray(self._rows["paid_days"], dtype=float),
+            np.asarray(self._rows["spent_days"], dtype=float),
             t=self.t,
             rate=self.rate,
             margin=1.0,
@@ -301,7 +307,7 @@ class Forecast:
     def _bands(self) -> dict[str, Any]:
         import pyarrow as pa
 
-        low, high = (self._rows[name] / 10.0**self.rfm.digits for name in ("low", "high"))
+        low, high = (self._rows[name] / 10.0**self.rfm.digits for name in ("spent_low", "spent_high"))
         found = bands(self.streamed(self._rows), low, high, t=self.t, rate=self.rate)
         days = np.ceil(found.next_purchase * self.purchase.unit)
         never = days > _NEVER
@@ -359,7 +365,7 @@ def forecast(
         margins.check_segments(set(rfm.grouped((margin_by,))[margin_by]))
     if checked_horizon(horizon) != LIFETIME and not allow_extrapolation:
         check_reach(rfm, horizon, "horizon")
-    if not 0 < level < 10:
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 10:
         raise ConfigError(f"C012 level must be a factor above 0 and below 10; got {level!r}.")
     return Forecast(purchase, spend, rfm, horizon, margins, discount, level)
 
@@ -385,4 +391,5 @@ def value_of_new(
         rate=daily_discount(discount) * purchase.unit,
         margin=margin,
         paid_share=rfm.paid_share,
+        telling=rfm.first_paid if spend.first_order == "included" else 0.0,
     )

@@ -34,7 +34,7 @@ def new_customers(forecast: Forecast, by: str | None) -> Totals:
         raise ConfigError(
             f"C002 margin differs by {forecast.margins.by}, so a new customer's value does; got by={by!r}."
         )
-    firsts = first_orders(forecast.rfm, (by,) if by else ())
+    firsts = first_orders(forecast.rfm, (by,) if by else (), telling=forecast.told)
     rows = []
     for label in sorted(firsts):
         segment = {by: label[0]} if by else {}
@@ -43,13 +43,18 @@ def new_customers(forecast: Forecast, by: str | None) -> Totals:
             forecast.level * v for v in just_acquired(base, firsts[label], forecast.t, forecast.rate)
         )
         margin = forecast.margins.drawn(label[0] if by else "", forecast.draws)
+        if not np.isfinite(mean).all():
+            raise ConfigError(
+                "C011 the undiscounted lifetime of a new customer is infinite. Set discount above 0, or a "
+                'horizon such as "5y".'
+            )
         sure = np.quantile(margin * mean, LEVELS, method="hazen")
         low, middle, high = np.quantile(margin.mean() * one, LEVELS)
         rows.append(
             {
                 **(segment or {"population": "new"}),
                 "first_order": firsts[label].mean,
-                "clv_mean": float(margin.mean() * mean.mean()),
+                "clv_mean": float(forecast.margins.expected(label[0] if by else "") * mean.mean()),
                 "clv_mean_p05": sure[0],
                 "clv_mean_p95": sure[-1],
                 "clv_p05": low,
@@ -97,9 +102,12 @@ def _cost(
     forecast: Forecast, plan: pd.DataFrame, cac: float | Mapping[str, float] | None, by: str | None, year: int
 ) -> float:
     """What the planned customers cost, discounted from the middle of their period."""
-    labels = set(first_orders(forecast.rfm, (by,) if by else ()))
-    planned = Plan.of(plan, (by,) if by else (), labels, forecast.rfm.as_of, year)
+    labels = set(first_orders(forecast.rfm, (by,) if by else (), telling=False))
+    planned = Plan.of(plan, (by,) if by else (), labels, forecast.rfm.as_of, year, None)
     of = cac if isinstance(cac, Mapping) else {label[0] if by else "": cac for label in planned.waves}
+    given = [cost for cost in of.values() if cost is not None]
+    if not all(isinstance(cost, int | float) and 0 <= cost < np.inf for cost in given):
+        raise ConfigError(f"P002 cac must be 0 or more for every segment; got {cac!r}.")
     missing = [label[0] if by else "" for label in planned.waves if of.get(label[0] if by else "") is None]
     if missing:
         raise ConfigError(

@@ -53,9 +53,8 @@ class Line:
             self.expected * by[:, None], self.drawn * by[:, None, None], self.variance * by[:, None] ** 2
         )
 
-    def valued(self, margin: Array) -> Line:
-        """Return the same with contribution behind revenue, and value at the margin, given for each draw."""
-        middle = float(np.mean(margin))
+    def valued(self, margin: Array, middle: float) -> Line:
+        """Return the same with contribution behind revenue, value at the margin: of each draw, and mean."""
         size = max(self.drawn.shape[-1], len(margin) if np.ptp(margin) else 1)
         drawn = np.repeat(self.drawn, size // self.drawn.shape[-1], axis=-1)
         each = np.repeat(margin, size // len(margin)) if np.ptp(margin) else middle
@@ -107,7 +106,7 @@ class Rows:
 
 
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
-    """Return the totals of every line, their customers drawn one by one, or taken together as normal."""
+    """Return the totals of every line, their customers drawn one by one, or taken together as gamma."""
     base = rows.base.paired(DRAWS)
     if one_by_one:
         base = base.repeated(FUTURES)
@@ -123,7 +122,7 @@ def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
             return sums.expected(), np.zeros(()), _drawn_one_by_one(rows, block, drawn.shape[-1])
         return sums.expected(), sums.within(moments), sums.drawn()
 
-    for parts in over_blocks(base, of_block):
+    for parts in over_blocks(base, of_block, whole=one_by_one):
         for total, part in zip((expected, variance, drawn), parts, strict=True):
             total += part
     return [Line(expected[:, at], drawn[:, at], np.maximum(variance[:, at], 0.0)) for at in range(rows.lines)]
@@ -192,7 +191,7 @@ def _means(rows: Rows, block: Block) -> tuple[Array, Array, Array]:
     active.append(model.p_purchase(h, ends[-1]))
     # Of a lifetime only the discounted purchases have a mean for certain.
     counts = each([model.expected_purchases(h, t) if np.isfinite(t) else np.zeros(1) for t in ends])
-    kept = each([model.discounted_purchases(h, rows.rate, t) for t in ends]) if rows.rate else counts
+    kept = each([model.discounted_purchases(h, rows.rate, t) for t in ends])
     return each(active), spans(counts), spans(kept)
 
 

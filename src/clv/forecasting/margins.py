@@ -18,12 +18,13 @@ type Share = float | Sequence[float]  # a margin, or (low, middle, high): 5, 50 
 type Margin = Share | Mapping[str, Share]
 
 _SURE = float(ndtri(0.95))
+_MANY = 1000  # draws that the mean of a range is taken over
 _ALL = ""  # the segment of a margin for all
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Low, middle and high by segment of the column `by`; one for all where there is no column.
+    """Low, middle and high (5, 50 and 95 %) by segment of the column `by`; one for all without a column.
 
     Raises ConfigError C002 for what is no share above 0 and at most 1, C001 for segments without a column.
     """
@@ -61,28 +62,28 @@ class Margins:
             raise ConfigError(*messages)
 
     def column(self, table: Any) -> Any:
-        """Return the middle as an Ibis number, or column."""
+        """Return the expected margin as an Ibis number, or column."""
         import ibis
 
         if self.by is None:
-            return ibis.literal(self.middle(_ALL))
-        cases = [(table[self.by] == name, middle) for name, (_, middle, _) in self.shares.items()]
+            return ibis.literal(self.expected(_ALL))
+        cases = [(table[self.by] == name, self.expected(name)) for name in self.shares]
         return ibis.cases(*cases)
 
-    def middle(self, segment: str) -> float:
-        """Margin of a segment."""
-        return self.shares[segment if self.by else _ALL][1]
+    def expected(self, segment: str) -> float:
+        """Mean margin of a segment: the middle one, unless the range is lopsided."""
+        return float(self.drawn(segment, _MANY).mean())
 
     def drawn(self, segment: str, draws: int) -> Array:
-        """Margins of a segment in so many draws, with the middle as their mean; the same for every total."""
+        """Margins of a segment in so many draws, the same for every total: two halves of normals."""
         name = segment if self.by else _ALL
         low, middle, high = self.shares[name]
         if low == high:
             return np.full(draws, middle)
         place = sorted(self.shares).index(name)
         z = np.random.default_rng([place, 2]).permutation(ndtri((np.arange(draws) + 0.5) / draws))
-        found = np.clip(middle + np.where(z < 0, middle - low, high - middle) * z / _SURE, 1e-6, 1.0)
-        return np.asarray(found * middle / found.mean())
+        found = middle + np.where(z < 0, middle - low, high - middle) * z / _SURE
+        return np.asarray(np.clip(found, 1e-6, 1.0))
 
     @property
     def words(self) -> str:
@@ -103,9 +104,11 @@ def _three(share: Share) -> tuple[float, float, float]:
 def _wrong(name: str, share: Any) -> list[str]:
     of = f" of {name!r}" if name else ""
     if isinstance(share, Sequence) and not isinstance(share, str):
+        if any(_wrong(name, one) for one in share):
+            return [message for one in share for message in _wrong(name, one)]
         if len(share) != 3 or list(share) != sorted(share):
             return [f"C002 margin{of} must be one share, or low, middle and high; got {list(share)!r}."]
-        return [message for one in share for message in _wrong(name, one)]
+        return []
     if not isinstance(share, int | float) or isinstance(share, bool):
         return [f"C002 margin{of} must be a share above 0 and at most 1; got {share!r}."]
     if 0 < share <= 1:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,7 +17,6 @@ from clv.models.protocols import Array
 from clv.models.special import unit_nodes
 
 _NODES = 4  # days of a span of acquisition that means are taken over
-_FUTURES = 64  # of each draw: nothing is known of new customers
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,39 @@ class Wave:
 
 @dataclass(frozen=True)
 class FirstOrder:
-    """Mean and variance of a first order's value, and of how many it was measured."""
+    """Mean and variance of a first order's value, and of how many it was measured.
+
+    `telling` is the share of customers whose first order says what the spend model expects of later ones.
+    """
 
     mean: float
     variance: float
     measured: float
+    telling: float = 0.0
+    seed: int = 0
 
     def drawn(self, draws: int) -> Array:
         """The mean in each draw of a forecast: it was measured, as the parameters were."""
-        places = np.random.default_rng(3).permutation(draws)
-        error = np.sqrt(self.variance / self.measured)
-        return np.asarray(self.mean + error * ndtri((places + 0.5) / draws))
+        places = np.random.default_rng([3, self.seed]).permutation(draws)
+        found = self._lognormal(ndtri((places + 0.5) / draws), self.measured)
+        return found * (self.mean / found.mean()) if self.mean > 0 else found
+
+    def values(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        """Draw single ones, lognormal."""
+        return self._lognormal(rng.standard_normal(shape), 1.0)
+
+    def _lognormal(self, z: Array, of: float) -> Array:
+        if self.mean <= 0:
+            return np.zeros_like(z)
+        spread = np.log1p(self.variance / of / self.mean**2)
+        return np.asarray(self.mean * np.exp(np.sqrt(spread) * z - spread / 2))
+
+    def repeats(self, spend: Any, f: Array | float) -> Array:
+        """Value expected of a repeat order in each draw, where first orders are worth f on average."""
+        untold = spend.expected_spend_terms(np.zeros(1))[0] if self.telling < 1 else np.zeros(1)
+        told, each = (np.ravel(v) for v in spend.expected_spend_terms(np.ones(1)))
+        tells = float(self.telling > 0)
+        return np.asarray((1 - self.telling) * np.ravel(untold) + self.telling * told + tells * each * f)
 
 
 def just_acquired(base: Base, first: FirstOrder, t: float, rate: float) -> tuple[Array, Array]:
@@ -50,13 +73,14 @@ def just_acquired(base: Base, first: FirstOrder, t: float, rate: float) -> tuple
     base = base.paired(DRAWS)
     cell = next(next(over_blocks(base, lambda block: block.cells())))
     f = first.drawn(base.draws)
-    e0 = np.ravel(cell.spend.expected_spend_terms(np.zeros(1))[0]) * base.paid_share
-    mean = f + e0 * np.ravel(cell.purchase.discounted_purchases(base.history, rate, t))
+    mean = f + base.paid_share * first.repeats(cell.spend, f) * np.ravel(
+        cell.purchase.discounted_purchases(base.history, rate, t)
+    )
     shape = base.draws, MOST // base.draws
     p, q, gamma = vars(cell.spend).values()
-    scale = gamma / cell.rng.standard_gamma(np.broadcast_to(q, shape))
-    spread = max(first.variance / first.mean, 1e-12)
-    one = cell.rng.gamma(np.broadcast_to(f[:, None] / spread, shape), spread)
+    one = first.values(cell.rng, shape) * (f / max(first.mean, 1e-300))[:, None]
+    told = (cell.rng.random(shape) < first.telling) & (one > 0)
+    scale = (gamma + told * one) / cell.rng.standard_gamma(q + p * told)
     future = next(cell.futures(shape))
     for count, discount in discounted_counts(cell.rng, future, step_ends(t, rate), rate):
         paid = cell.rng.binomial(count.astype(np.int64), base.paid_share)
@@ -91,13 +115,16 @@ class _Acquired:
     def line(self) -> Line:
         """Totals of the wave."""
         active, repeats, kept, firsts, firsts_kept = self._means()
-        e0 = np.ravel(self._cell.spend.expected_spend_terms(np.zeros(1))[0]) * self._base.paid_share
-        f = self._first.drawn(self._base.draws)
-        drawn = np.stack([active, repeats + firsts, repeats * e0 + firsts * f, kept * e0 + firsts_kept * f])
-        expected = drawn.mean(axis=-1)
-        expected[2] = repeats.mean(axis=-1) * e0.mean() + firsts[:, 0] * self._first.mean
-        expected[3] = kept.mean(axis=-1) * e0.mean() + firsts_kept[:, 0] * self._first.mean
-        squares = self._squares(float(e0.mean()))
+        first, paid = self._first, self._base.paid_share
+        f = first.drawn(self._base.draws)
+        each = paid * first.repeats(self._cell.spend, f)
+        drawn = np.stack(
+            [active, repeats + firsts, repeats * each + firsts * f, kept * each + firsts_kept * f]
+        )
+        expected, mean = drawn.mean(axis=-1), paid * first.repeats(self._cell.spend, first.mean).mean()
+        expected[2] = repeats.mean(axis=-1) * mean + firsts[:, 0] * first.mean
+        expected[3] = kept.mean(axis=-1) * mean + firsts_kept[:, 0] * first.mean
+        squares = self._squares()
         squares[0] = expected[0]
         within = np.maximum(squares - np.mean(drawn**2, axis=-1), 0.0)
         n = self._wave.customers
@@ -142,9 +169,9 @@ class _Acquired:
             for node, weight in zip(*nodes, strict=True):
                 yield low + (high - low) * node, weight * (high - low) / (wave.end - wave.start)
 
-    def _squares(self, e0: float) -> Array:
+    def _squares(self) -> Array:
         """E[x²] of each measure of one customer, (measures, spans), from futures."""
-        cell, shape = self._cell, (self._base.draws, _FUTURES)
+        cell, shape = self._cell, (self._base.draws, -(-MOST // self._base.draws))
         future = next(cell.futures(shape))
         u = cell.rng.uniform(self._wave.start, self._wave.end, shape)
         sums = np.zeros((5, len(self._ends) + 1, *shape))  # repeats, d, d²; first orders, and theirs d
@@ -157,16 +184,23 @@ class _Acquired:
             sums[3:, at] = new, new * np.exp(-self._rate * u)
         sums[:, -1] = sums[:, :-1].sum(axis=1)
         repeats, kept, kept_squared, firsts, firsts_kept = sums
-        moments = Moments(self._base.paid_share, 0.05 / self._wave.customers)
-        pairs, alone = (float(v[0]) for v in moments.of(cell, np.array([[1.0], [0.0], [0.0]])))
-        f, square = self._first.mean, self._first.mean**2 + self._first.variance
+        first, moments = self._first, Moments(self._base.paid_share, 0.05 / self._wave.customers)
+        f, square, told = first.mean, first.mean**2 + first.variance, first.telling
+        pairs, alone = (1 - told) * self._second(moments, 0.0, 1.0, 0.0, 0.0)
+        if told:
+            more = self._second(moments, 1.0, told, f, square)
+            pairs, alone = pairs + more[0], alone + more[1]
+        # E[F·z] of a first order F and a later one z, which follows F where it tells.
+        both = self._base.paid_share * f * float(np.mean(first.repeats(cell.spend, square / f if f else 0.0)))
         found = [
             firsts,
             (repeats + firsts) ** 2,
-            firsts * square + 2 * firsts * f * e0 * repeats + pairs * repeats**2 + alone * repeats,
-            firsts_kept**2 * square
-            + 2 * firsts_kept * f * e0 * kept
-            + pairs * kept**2
-            + alone * kept_squared,
+            firsts * square + 2 * firsts * both * repeats + pairs * repeats**2 + alone * repeats,
+            firsts_kept**2 * square + 2 * firsts_kept * both * kept + pairs * kept**2 + alone * kept_squared,
         ]
         return np.stack(found).mean(axis=(-1, -2))
+
+    def _second(self, moments: Moments, m: float, *sums: float) -> Array:
+        """Second moments of the value of purchases after m told orders, whose n, ΣS and ΣS² are given."""
+        cell = dataclasses.replace(self._cell, m=m)
+        return np.array([v[0] for v in moments.of(cell, np.array(sums)[:, None])])

@@ -25,7 +25,7 @@ from clv.models.simulation import Future
 
 LEVELS = (0.05, 0.5, 0.95)
 DRAWS = 100  # of the parameters that a customer's band is taken over: chance is by far the larger part of it
-FEWEST, MOST = 1000, 16_000  # futures a history is weighed over: ranks of quantiles are right to .7 and .2 %
+FEWEST, MOST = 1000, 16_000  # futures a history is weighed over: ranks at 5 and 95 % are right to .7 and .2 %
 _GRID = 256  # values between which quantiles are looked for
 _CELLS = 2**15  # probabilities of being alive at a time
 _STEP = 0.1  # part of 1/rate over which purchases are discounted at one mean
@@ -140,10 +140,13 @@ class Block:
             )
 
 
-def over_blocks[R](base: Base, work: Callable[[Block], R]) -> Iterator[R]:
-    """Yield what `work` finds of every block, on a few threads, in order."""
+def over_blocks[R](base: Base, work: Callable[[Block], R], *, whole: bool = False) -> Iterator[R]:
+    """Yield what `work` finds of every block, on a few threads, in order.
+
+    Pieces of a cell too large for a block have the same futures; `whole` keeps it together.
+    """
     order, starts = _cells(base)
-    blocks = (Block(base, order[b[0] : b[-1]], b - b[0]) for b in _blocks(starts, base.draws))
+    blocks = (Block(base, order[b[0] : b[-1]], b - b[0]) for b in _blocks(starts, base.draws, whole))
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(work, blocks)
 
@@ -157,12 +160,13 @@ def _cells(base: Base) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return order, np.append(np.flatnonzero(new), len(order))
 
 
-def _blocks(starts: NDArray[np.intp], draws: int) -> Iterator[NDArray[np.intp]]:
+def _blocks(starts: NDArray[np.intp], draws: int, whole: bool) -> Iterator[NDArray[np.intp]]:
     """Boundaries of cells in blocks: as many as fit, and no cell in pieces but one too large."""
     most = max(1, _CELLS // draws)
     first = 0
     while first < len(starts) - 1:
         last = int(np.searchsorted(starts, starts[first] + most, side="right")) - 1
+        last = max(last, first + whole)
         if last > first:
             yield starts[first : last + 1]
         else:
@@ -257,9 +261,15 @@ def discounted_counts(
     for end in ends:
         start = future.clock
         count, there = future.purchases(rng, end)
+        if rate == 0:
+            yield count, np.ones(count.shape)
+            continue
         span = rate * there
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(span > 0, -np.expm1(-span) / span, 1.0)
+            # Who leaves at a purchase makes it at the end, and the others before.
+            last = (mean * (count - 1) + np.exp(-span)) / count
+        mean = np.where((future.rate == 0) & (count > 0), last, mean)
         yield count, np.exp(-rate * start) * mean
 
 

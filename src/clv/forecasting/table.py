@@ -34,7 +34,8 @@ _COLUMNS = (
 class CustomerForecast:
     """The forecast table: one row per customer and horizon, on the engine until asked for.
 
-    p_alive, p_purchase (of at least one in the horizon), expected_purchases; next_purchase, the day by which
+    p_alive, p_purchase (of at least one in the horizon), expected_purchases (null of a lifetime);
+    next_purchase, the day by which
     half would have bought again, null where that takes more than ten years; expected_spend, the mean value
     expected of a purchase, with 5 and 95 % of the customer's own mean; clv_mean, discounted contribution of
     the horizon, and its median, 5 and 95 %; historic_value, contribution so far; percentile by clv_mean.
@@ -49,19 +50,21 @@ class CustomerForecast:
         """The columns of the contract, as an Ibis table in the order of customer_id, and of horizons."""
         parts = [self._part(at, forecast) for at, forecast in enumerate(self.forecasts)]
         whole = reduce(lambda one, other: one.union(other), parts)
-        return whole.order_by("customer_id", "place").drop("place")
+        return whole.order_by("customer_id", "horizon_place").drop("horizon_place")
 
     def _part(self, at: int, forecast: Forecast) -> Any:
         import ibis
 
         t = forecast.banded if self.bands else forecast.table
+        if forecast.days == float("inf"):  # of a whole lifetime they may have no mean
+            t = t.mutate(expected_purchases=ibis.null("float64"))
         return t.select(
             as_of=ibis.literal(forecast.rfm.as_of),
             **({"run_id": ibis.literal(self.run_id)} if self.run_id else {}),
             customer_id=t.customer_id,
             horizon=ibis.literal(forecast.horizon),
             **{name: t[name] for name in (*_COLUMNS, *forecast.rfm.segments) if name in t.columns},
-            place=ibis.literal(at),
+            horizon_place=ibis.literal(at),
         )
 
     def __repr__(self) -> str:

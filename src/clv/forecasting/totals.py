@@ -74,7 +74,7 @@ def totals(
     existing = _existing(forecast, columns, ends)
     new: _Lines = {}
     if plan is not None:
-        planned = Plan.of(plan, columns, set(existing), forecast.rfm.as_of, fiscal_year_start)
+        planned = Plan.of(plan, columns, set(existing), forecast.rfm.as_of, fiscal_year_start, _end(forecast))
         new = _new(forecast, planned, columns, ends)
     shown = list(_rows(forecast, by, columns, spans, existing, new if plan is not None else None))
     table = pd.DataFrame(shown)
@@ -94,6 +94,12 @@ def _spans(forecast: Forecast, period: str | None, year_start: int) -> list[Span
     return fiscal_periods(as_of, horizon_end(forecast.horizon, as_of), period, year_start)
 
 
+def _end(forecast: Forecast) -> dt.date | None:
+    """Last day of the horizon, where it has one."""
+    lasting = forecast.horizon == LIFETIME
+    return None if lasting else horizon_end(forecast.horizon, forecast.rfm.as_of)
+
+
 def _time(forecast: Forecast, day: dt.date) -> float:
     return float((day - forecast.rfm.as_of).days / forecast.purchase.unit)
 
@@ -104,9 +110,10 @@ type _Lines = Mapping[tuple[str, ...], tuple[Any, Line]]  # customers by span, a
 def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines:
     """Totals of the base by the values of columns."""
     base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.table))
-    spend = base.table.spend
+    spend = base.table.spent_total
     keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
-    rows = base.grouped(keys, spend=spend.sum(), squares=(spend.cast("float64") ** 2).sum())
+    sums = {"spent_total": spend.sum(), "spent_squares": (spend.cast("float64") ** 2).sum()}
+    rows = base.grouped(keys, **sums)
     labels = _labels(rows, columns)
     counts = {label: 0 for label in labels}
     for label, customers in zip(labels, rows["customers"], strict=True):
@@ -119,11 +126,11 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines
         if columns:
             wanted = dict(zip(columns, zip(*sorted(few), strict=True), strict=True))
             table = table.semi_join(upload(table.get_backend(), _arrow(wanted)), list(columns))
-        single = dataclasses.replace(base, table=table).grouped((*keys, "spend"))
-        each = single["spend"]
+        single = dataclasses.replace(base, table=table).grouped((*keys, "spent_total"))
+        each = single["spent_total"]
         single |= {
-            "spend": each * single["customers"],
-            "squares": each.astype(float) ** 2 * single["customers"],
+            "spent_total": each * single["customers"],
+            "spent_squares": each.astype(float) ** 2 * single["customers"],
         }
         found |= _lines(forecast, single, columns, ends, one_by_one=True)
     size = len(ends) + 1
@@ -154,8 +161,8 @@ def _lines(
         forecast.streamed(rows),
         np.array([place[label] for label in labels]),
         np.asarray(rows["customers"], dtype=float),
-        rows["spend"] / money,
-        rows["squares"] / money**2,
+        rows["spent_total"] / money,
+        rows["spent_squares"] / money**2,
         ends,
         forecast.rate,
     )
@@ -164,7 +171,7 @@ def _lines(
 
 def _new(forecast: Forecast, plan: Plan, columns: tuple[str, ...], ends: Any) -> _Lines:
     """Totals of planned customers by the values of columns."""
-    firsts = first_orders(forecast.base, columns)
+    firsts = first_orders(forecast.base, columns, telling=forecast.told)
     starts = np.append(0.0, ends[:-1])
     found = {}
     for label, spans in plan.waves.items():
@@ -223,7 +230,9 @@ def _rows(
 def _valued(forecast: Forecast, columns: Sequence[str], label: tuple[str, ...], line: Line) -> Line:
     margins = forecast.margins
     segment = label[list(columns).index(margins.by)] if margins.by else ""
-    return line.scaled(forecast.level).valued(margins.drawn(segment, forecast.draws))
+    return line.scaled(forecast.level).valued(
+        margins.drawn(segment, forecast.draws), margins.expected(segment)
+    )
 
 
 def _sum(parts: Sequence[tuple[Any, Line]]) -> tuple[Any, Line]:

@@ -72,16 +72,18 @@ def new_customer_value(
     rate: float,
     margin: float,
     paid_share: float = 1.0,
+    telling: float = 0.0,
 ) -> float:
     """Value of a just-acquired customer over (0, t], its first order included, before acquisition cost.
 
-    `first_order` is the mean value of a first order: the spend model knows repeat purchases only, and
-    first orders often differ from them.
+    `first_order` is the mean value of a first order; `telling` the share of customers whose first order the
+    spend model takes as saying what later ones bring.
     """
-    mean, _ = _finite_spend(spend, np.zeros(1))
+    e0, e1 = _finite_spend(spend, np.array([0.0, 1.0]) if telling < 1 else np.ones(2))
+    mean = (1 - telling) * e0[0] + telling * e0[1] + (e1[1] * first_order if telling else 0.0)
     newcomer = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))
     repeats = mean_over_draws(purchase, 1, lambda m: m.discounted_purchases(newcomer, rate, t))
-    return float(margin * (first_order + paid_share * mean[0] * repeats[0]))
+    return float(margin * (first_order + paid_share * mean * repeats[0]))
 
 
 def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:

@@ -70,7 +70,9 @@ class Future:
         Of those who leave at a purchase the mean of that length, given all counts.
         """
         there = np.minimum(np.maximum(self.until - self.clock, 0.0), end - self.clock)
-        events = self.done + rng.poisson(np.minimum(self.rate * there, 1e15))
+        with np.errstate(invalid="ignore"):  # nobody's rate, for ever
+            expected = np.where(self.rate > 0, np.minimum(self.rate * there, 1e15), 0.0)
+        events = self.done + rng.poisson(expected)
         bought, self.done = np.divmod(events, self.per)
         left = bought >= self.last
         with np.errstate(invalid="ignore"):
