@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from clv.evaluation.laws import Law
-from clv.forecasting.stream import FEWEST, MOST, Base, Block, Cell, over_blocks
+from clv.forecasting.stream import Base, Block, Cell, over_blocks, samples
 from clv.models.draws import mean_over_draws
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
@@ -169,7 +169,7 @@ class _Drawn:
 def _drawn(cell: Cell, seen: Outcomes, rows: Sequence[NDArray[np.intp]], paid_share: float) -> _Drawn:
     """Draw purchases in (T, T + t], and their worth, for the customers `rows` of each history of a cell."""
     draws = cell.stages.shape[1]
-    shape = draws, -(-max(FEWEST, int(MOST / (1 + cell.x) ** 2)) // draws)
+    shape = draws, samples(cell.x, draws)
     p, q, gamma = (np.broadcast_to(v, (draws, 1)) for v in (cell.spend.p, cell.spend.q, cell.spend.gamma))
     pace = cell.rng.standard_gamma(np.broadcast_to(q + p * cell.m, shape))
     counts, worths = [], []

@@ -205,7 +205,7 @@ def _futures(rows: Rows, cell: Cell) -> tuple[Array, Array]:
     single, square = [], []
     for future in cell.futures(shape):
         sums = np.zeros((3, len(rows.ends) + 1, *shape))  # purchases, their discounts, and those squared
-        for at, _, count, discount in _by_span(rows, cell.rng, future):
+        for at, count, discount in _by_span(rows, cell.rng, future):
             sums[:, at] += count, count * discount, count * discount**2
         sums[:, -1] = sums[:, :-1].sum(axis=1)
         single.append(sums[[0, 2]].mean(axis=-1))
@@ -214,14 +214,12 @@ def _futures(rows: Rows, cell: Cell) -> tuple[Array, Array]:
     return tuple(np.einsum(weigh, cell.stages, np.stack(v)) / draws for v in (single, square))
 
 
-def _by_span(
-    rows: Rows, rng: np.random.Generator, future: Future
-) -> Iterator[tuple[int, float, Array, Array]]:
-    """Yield the span, the end, the purchases and their mean discount, of each step of a future."""
+def _by_span(rows: Rows, rng: np.random.Generator, future: Future) -> Iterator[tuple[int, Array, Array]]:
+    """Yield the span, the purchases and their mean discount, of each step of a future."""
     for at, (start, end) in enumerate(zip(rows.starts, rows.ends, strict=True)):
         steps = start + step_ends(end - start, rows.rate)
         for count, discount in discounted_counts(rng, future, steps, rows.rate):
-            yield at, end, count, discount
+            yield at, count, discount
 
 
 def _drawn_one_by_one(rows: Rows, block: Block, size: int) -> Array:
@@ -243,14 +241,13 @@ def _drawn_one_by_one(rows: Rows, block: Block, size: int) -> Array:
         for number, future in enumerate(cell.futures(shape)):
             here = stage == number
             found = np.zeros((len(MEASURES), len(rows.ends) + 1, *shape))
-            for at, _, count, discount in _by_span(rows, cell.rng, future):
+            for at, count, discount in _by_span(rows, cell.rng, future):
                 bought = count * here
                 paid = cell.rng.binomial(bought.astype(np.int64), rows.base.paid_share)
                 worth = each * cell.rng.standard_gamma(p * paid)
-                found[:, at] += bought > 0, bought, worth, worth * discount
-            found[0, :-1] = found[1, :-1] > 0
+                found[1:, at] += bought, worth, worth * discount
             found[:, -1] = found[:, :-1].sum(axis=1)
-            found[0, -1] = found[1, -1] > 0
+            found[0] = found[1] > 0
             total += np.einsum("msdc,lc->mlsd", found, member)
     return total
 
