@@ -108,8 +108,8 @@ def test_a_blend_has_the_mean_of_its_models_distributions():
         mean = (getattr(one.value[1.0], part) + getattr(two.value[1.0], part)) / 2
         assert getattr(both.value[1.0], part) == pytest.approx(mean, abs=0.01)
     assert (both.purchases.crps <= (one.purchases.crps + two.purchases.crps) / 2 + 1e-9).all()
-    parts = [Totals(np.full((2, 3), m), np.ones((2, 3))) for m in (0.0, 10.0)]
-    assert Totals.blended(parts).quantiles[0] == pytest.approx([-1.28, 0, 10, 11.28], abs=0.7)
+    parts = [Totals(np.full((2, 3), m), np.ones((2, 3))) for m in (40.0, 50.0)]
+    assert Totals.blended(parts).quantiles[0] == pytest.approx([38.72, 40, 50, 51.28], abs=0.7)
 
 
 def test_a_law_on_a_grid_is_that_of_its_samples():

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from clv.evaluation.laws import Law
+from clv.forecasting.lines import mixed
 from clv.forecasting.stream import Base, Block, Cell, over_blocks, samples
 from clv.models.draws import mean_over_draws
 from clv.models.histories import PurchaseHistory
@@ -26,7 +26,6 @@ from clv.models.protocols import Array
 LEVELS = (0.05, 0.25, 0.75, 0.95)
 DRAWS, FEW = 100, 25  # of the parameters; few where each takes long
 _AGES = 0.05  # steps of the logarithm of age
-_CHANCE = norm.ppf((np.arange(200) + 0.5) / 200)  # a normal distribution in 200 equal parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +221,7 @@ def _variances(
 
 @dataclass(frozen=True, eq=False)
 class Totals:
-    """What totals of purchases and value may be: a normal distribution for each draw, (2, draws)."""
+    """What totals of purchases and value may be: a gamma distribution for each draw, (2, draws)."""
 
     mean: Array
     sd: Array
@@ -230,8 +229,7 @@ class Totals:
     @property
     def quantiles(self) -> Array:
         """Quantiles at LEVELS, (2, levels)."""
-        points = self.mean[..., None] + self.sd[..., None] * _CHANCE
-        return np.quantile(points.reshape(2, -1), LEVELS, axis=1).T
+        return mixed(self.mean, self.sd**2, LEVELS).T
 
     @classmethod
     def blended(cls, parts: Sequence[Totals]) -> Totals:

@@ -67,16 +67,19 @@ class Line:
         )
 
     def quantiles(self, levels: Sequence[float]) -> Array:
-        """Quantiles over draws and chance, (levels, measures, spans): a mixture of gammas.
+        """Quantiles over draws and chance, (levels, measures, spans): a mixture of gammas."""
+        return mixed(self.drawn, self.variance[..., None], levels)
 
-        [WH31] Wilson & Hilferty (1931), PNAS 17: the cube root of a gamma is normal.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            part = np.nan_to_num(np.sqrt(self.variance)[..., None] / self.drawn, posinf=0.0)[..., None] / 3
-        points = self.drawn[..., None] * np.maximum(1 - part**2 + part * _NORMALS, 0.0) ** 3
-        return np.asarray(
-            np.quantile(points.reshape(*self.variance.shape, -1), levels, axis=-1, method="hazen")
-        )
+
+def mixed(drawn: Array, variance: Array, levels: Sequence[float]) -> Array:
+    """Quantiles, (levels, …), of a mixture of gammas of means `drawn`, (…, draws), and such variances.
+
+    [WH31] Wilson & Hilferty (1931), PNAS 17: the cube root of a gamma is normal.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.nan_to_num(np.sqrt(variance) / drawn, posinf=0.0)[..., None] / 3
+    points = drawn[..., None] * np.maximum(1 - part**2 + part * _NORMALS, 0.0) ** 3
+    return np.asarray(np.quantile(points.reshape(*drawn.shape[:-1], -1), levels, axis=-1, method="hazen"))
 
 
 @dataclass(frozen=True, eq=False)
