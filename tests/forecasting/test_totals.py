@@ -340,10 +340,11 @@ def test_a_plan_by_groups_takes_their_own_parameters(small_study):
     fits = [clv.fit(kind, rfm, method="map", by="channel") for kind in (clv.BGNBD, clv.GammaGamma)]
     ahead = clv.forecast(*fits, rfm, margin=0.4)
     table = ahead.new_customers("channel").to_pandas().set_index("channel")
-    frame = rfm.to_pandas()
+    frame, measured = rfm.to_pandas(), []
     for name, count in frame["channel"].value_counts().items():
         if count < 20:  # too few to measure first orders of
             continue
+        measured.append(name)
         paid = (frame.loc[frame["channel"] == name, "first_amount"] > 0).mean()
         alone = [_only(fit, name) for fit in fits]
         repeats = alone[0].discounted_purchases(clv.PurchaseHistory.newcomer(), ahead.rate, ahead.t)[0]
@@ -351,6 +352,7 @@ def test_a_plan_by_groups_takes_their_own_parameters(small_study):
         (e0, told), (_, each) = alone[1].expected_spend_terms(np.array([0.0, 1.0]))
         want = 0.4 * (first + repeats * ((1 - paid) * e0 + paid * told + each * first) * rfm.paid_share)
         assert table.loc[name, "clv_mean"] == pytest.approx(want)
+    assert len(measured) > 3
     with pytest.raises(ConfigError, match="C012 a new customer's parameters differ by channel"):
         ahead.new_customers()
 
@@ -439,3 +441,22 @@ def test_mistakes_are_told_in_words(year, sample_rfm):
     }.items():
         with pytest.raises(ConfigError, match=message):
             call()
+
+
+def test_equity_goes_by_the_segment_of_margins(small_study):
+    """Two segments planned for one period, with margins of their own and one acquisition cost."""
+    rfm = small_study.rfm
+    channels = sorted(set(rfm.to_pandas()["channel"]))
+    ahead = clv.forecast(
+        small_study.purchase,
+        small_study.spend,
+        rfm,
+        margin=dict.fromkeys(channels, 0.4),
+        margin_by="channel",
+    )
+    plan = pd.DataFrame({"channel": channels[:2], "period": "2026", "customers": [10, 20]})
+    found, same = (
+        ahead.equity(plan, 3.0).to_pandas(),
+        small_study.forecast.equity(pd.DataFrame({"period": ["2026"], "customers": [30]}), 3.0).to_pandas(),
+    )
+    assert found["clv"].iloc[[0, 2]].tolist() == pytest.approx(same["clv"].iloc[[0, 2]].tolist())

@@ -138,7 +138,6 @@ class Fitted:
             b.spend_days,
             t=self.t,
             rate=0.0,
-            margin=1.0,
             paid_share=b.paid_share,
         )
         row = customers.row

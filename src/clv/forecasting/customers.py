@@ -292,7 +292,6 @@ class Forecast:
             np.asarray(self._rows["spent_days"], dtype=float),
             t=self.t,
             rate=self.rate,
-            margin=1.0,
             paid_share=self.rfm.paid_share,
         )
         if not np.all(np.isfinite(terms.c0)):

@@ -16,7 +16,7 @@ from clv.errors import ConfigError
 from clv.forecasting.newcomers import just_acquired
 from clv.forecasting.plans import Plan, first_orders
 from clv.forecasting.stream import LEVELS
-from clv.forecasting.totals import ALL, Totals
+from clv.forecasting.totals import ALL, Totals, columns_of
 from clv.units import LIFETIME, daily_discount, in_words
 
 if TYPE_CHECKING:
@@ -102,13 +102,15 @@ def _cost(
     forecast: Forecast, plan: pd.DataFrame, cac: float | Mapping[str, float] | None, by: str | None, year: int
 ) -> float:
     """What the planned customers cost, discounted from the middle of their period."""
-    labels = set(first_orders(forecast.rfm, (by,) if by else (), telling=False))
-    planned = Plan.of(plan, (by,) if by else (), labels, forecast.rfm.as_of, year, None)
-    of = cac if isinstance(cac, Mapping) else {label[0] if by else "": cac for label in planned.waves}
+    columns = columns_of(forecast, by)
+    labels = set(first_orders(forecast.rfm, columns, telling=False))
+    planned = Plan.of(plan, columns, labels, forecast.rfm.as_of, year, None)
+    names = {label: label[columns.index(by)] if by else "" for label in planned.waves}
+    of = cac if isinstance(cac, Mapping) else dict.fromkeys(names.values(), cac)
     given = [cost for cost in of.values() if cost is not None]
     if not all(isinstance(cost, int | float) and 0 <= cost < np.inf for cost in given):
         raise ConfigError(f"P002 cac must be 0 or more for every segment; got {cac!r}.")
-    missing = [label[0] if by else "" for label in planned.waves if of.get(label[0] if by else "") is None]
+    missing = sorted({name for name in names.values() if of.get(name) is None})
     if missing:
         raise ConfigError(
             f"C005 cac must be known of all planned customers{'; not of ' if by else ''}"
@@ -116,7 +118,7 @@ def _cost(
         )
     delta, total = daily_discount(forecast.discount), 0.0
     for label, spans in planned.waves.items():
-        each: Any = of[label[0] if by else ""]
+        each: Any = of[names[label]]
         for span, customers in spans:
             first = max((span.first - forecast.rfm.as_of).days, 1)
             middle = (first + (span.last - forecast.rfm.as_of).days) / 2

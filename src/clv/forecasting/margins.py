@@ -72,7 +72,8 @@ class Margins:
 
     def expected(self, segment: str) -> float:
         """Mean margin of a segment: the middle one, unless the range is lopsided."""
-        return float(self.drawn(segment, _MANY).mean())
+        low, middle, high = self.shares[segment if self.by else _ALL]
+        return middle if low == high else float(self.drawn(segment, _MANY).mean())
 
     def drawn(self, segment: str, draws: int) -> Array:
         """Margins of a segment in so many draws, the same for every total: two halves of normals."""

@@ -68,8 +68,7 @@ def totals(
     if by is not None:
         forecast.rfm.check_segments([by])
     spans = _spans(forecast, period, fiscal_year_start)
-    # Margins by another segment than the table's are applied to their own customers, and then added up.
-    columns = tuple(dict.fromkeys(name for name in (by, forecast.margins.by) if name))
+    columns = columns_of(forecast, by)
     ends = np.array([_time(forecast, span.last) for span in spans]) if spans else np.array([forecast.t])
     existing = _existing(forecast, columns, ends)
     new: _Lines = {}
@@ -83,6 +82,11 @@ def totals(
         table = table.drop(columns=[name for name in table.columns if name.split("_p")[0] in dropped])
     population = "" if plan is None else ", and new customers as planned"
     return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}")
+
+
+def columns_of(forecast: Forecast, by: str | None) -> tuple[str, ...]:
+    """Return the segments that lines go by: margins by another one are applied to their own customers."""
+    return tuple(dict.fromkeys(name for name in (by, forecast.margins.by) if name))
 
 
 def _spans(forecast: Forecast, period: str | None, year_start: int) -> list[Span]:

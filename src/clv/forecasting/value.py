@@ -19,7 +19,7 @@ from clv.models.protocols import Array, PurchaseModel, SpendModel
 
 @dataclass(frozen=True)
 class ValueTerms:
-    """Per history: probabilities, purchases in the horizon, and the terms of spend (e) and value (c)."""
+    """Per history: probabilities, purchases in the horizon, and the terms of spend (e) and revenue (c)."""
 
     p_alive: Array
     p_purchase: Array
@@ -38,7 +38,6 @@ def value_terms(
     *,
     t: float,
     rate: float,
-    margin: float,
     paid_share: float = 1.0,
 ) -> ValueTerms:
     """Evaluate both models on distinct histories; `t` and `rate` are in the history's time unit.
@@ -58,8 +57,8 @@ def value_terms(
         expected_purchases=mean(lambda m: m.expected_purchases(h, t)),
         e0=e0,
         e1=e1,
-        c0=margin * discounted * e0,
-        c1=margin * discounted * e1,
+        c0=discounted * e0,
+        c1=discounted * e1,
     )
 
 
