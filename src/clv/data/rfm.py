@@ -201,21 +201,21 @@ class RFM:
     @cached_property
     def regularity(self) -> Regularity:
         """How regular purchases are, by the last two gaps of each customer. [WM90] in `timing`."""
-        return regularity(self._own_days.inner_join(self.table.select("customer_id"), "customer_id"))
+        return regularity(self.purchase_days)
 
     def repeats_by_week(self, weeks: int) -> list[int]:
         """Repeat purchase days of all customers in each of the first `weeks` weeks after the first order."""
-        days = self._own_days.inner_join(self.table.select("customer_id"), "customer_id")
-        return repeats_by_week(days, weeks)
+        return repeats_by_week(self.purchase_days, weeks)
 
     @property
-    def _own_days(self) -> Any:
+    def purchase_days(self) -> Any:
+        """Ibis table of customer_id and day, a row a purchase day; DataError D047 where none are known."""
         if self.days is None:
             raise DataError(
                 "D047 gaps between purchases are needed; a ready-made RFM table has none. Build it from "
                 "orders: clv.Transactions(…).rfm()."
             )
-        return self.days
+        return self.days.inner_join(self.table.select("customer_id"), "customer_id")
 
     def where(self, column: str, value: str) -> RFM:
         """Return the customers of one segment."""
@@ -291,7 +291,7 @@ def group_labels(rows: dict[str, Any], by: Sequence[str]) -> Any:
 
 
 def _gaps(rfm: RFM, by: Sequence[str]) -> GapHistory:
-    gaps = gap_sums(rfm._own_days).select("customer_id", "sum_log_gaps")
+    gaps = gap_sums(rfm.purchase_days).select("customer_id", "sum_log_gaps")
     table = rfm.table.inner_join(gaps, "customer_id")
     counted = dataclasses.replace(rfm, table=table)
     rows = counted.grouped(("frequency", "recency", "T", *by), log_gaps=table.sum_log_gaps.mean())

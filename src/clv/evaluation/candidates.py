@@ -9,6 +9,8 @@ from typing import Any
 from clv.data.rfm import RFM
 from clv.errors import ConfigError
 from clv.evaluation.choice import ModelChoice, compare_models
+from clv.evaluation.yearly import Yearly
+from clv.models.bg_bb import BGBB
 from clv.models.bg_cnbd import BGCNBD
 from clv.models.bg_nbd import BGNBD
 from clv.models.histories import PurchaseHistory
@@ -26,11 +28,15 @@ type Held = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Models by name with what is held of each, those to `blend`, and how likely what was seen is by them."""
+    """Models by name with what is held of each, those to `blend`, and how likely what was seen is by them.
+
+    `yearly` says that BG/BB on yearly opportunities is to be tried beside them.
+    """
 
     models: Mapping[str, tuple[type[Any], Held]]
     blend: tuple[str, ...]
     likelihood: ModelChoice | None = None
+    yearly: bool = False
 
     @property
     def first(self) -> str:
@@ -52,7 +58,7 @@ def suggested(rfm: RFM) -> Candidates:
         regular = MBGCNBD if next(iter(models)) == MBGNBD.__name__ else BGCNBD
         held = {"k": round(min(k, _MOST_REGULAR))}
         models[_name(regular, held)] = regular, held
-    return Candidates(models, blend, choice)
+    return Candidates(models, blend, choice, Yearly(rfm).one_a_year)
 
 
 def asked(models: Models) -> Candidates:
@@ -65,13 +71,15 @@ def asked(models: Models) -> Candidates:
         )
     else:
         pairs = [("", entry) for entry in models]
+    yearly = len(pairs) > 1 and any(entry is BGBB for _, entry in pairs)
+    pairs = [pair for pair in pairs if not (yearly and pair[1] is BGBB)]
     wrong, found = [], dict[str, tuple[type[Any], Held]]()
     for name, entry in pairs:
         model, held = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, {})
         if not _purchases(model) or not isinstance(held, Mapping):
             wrong.append(
                 f"C012 models must be purchase models in continuous time, or (model, held); got {entry!r}. "
-                'Such as clv.BGNBD, or (clv.BGCNBD, {"k": 2}).'
+                'Such as clv.BGNBD, or (clv.BGCNBD, {"k": 2}); clv.BGBB goes beside one.'
             )
             continue
         name = name or _name(model, held)
@@ -82,7 +90,7 @@ def asked(models: Models) -> Candidates:
         wrong.append("C012 models must name at least one model; got none.")
     if wrong:
         raise ConfigError(*wrong)
-    return Candidates(found, tuple(found))
+    return Candidates(found, tuple(found), yearly=yearly)
 
 
 def _purchases(model: Any) -> bool:

@@ -19,6 +19,7 @@ from clv.errors import ConfigError
 from clv.evaluation import metrics
 from clv.evaluation.contenders import Customers
 from clv.evaluation.scores import log_score
+from clv.evaluation.yearly import Yearly
 from clv.fitting.fit import fit
 from clv.fitting.plan import source_of
 from clv.fitting.result import Fit
@@ -107,6 +108,8 @@ def compare_models(
     if _kind(found[0]) is PurchaseHistory and isinstance(data, RFM):
         if data.days is not None:
             notes.append(_timing(data.regularity))
+            yearly = Yearly(data)
+            notes += [yearly.sentence] if yearly.one_a_year else []
         if "repeat_spend" in data.table.columns:
             notes.append(_independence(data.history(SpendHistory)))
     return ModelChoice(table, fits, tuple(notes))

@@ -27,6 +27,7 @@ from clv.evaluation.origins import Earlier, Origin, moved, roll
 from clv.evaluation.results import Backtest
 from clv.evaluation.summary import summarise
 from clv.evaluation.verdict import preferred, verdict
+from clv.evaluation.yearly import NAME, Yearly, whole_years
 from clv.fitting.inference import Inference
 from clv.fitting.plan import refuse_unless_whole
 from clv.fitting.result import Fit
@@ -56,7 +57,8 @@ def backtest(
     transactions : the log; as_of is where the last window ends
     models : purchase models, "auto", or [clv.BGNBD, (clv.BGCNBD, {"k": 2})], or such by name
         "auto" takes BG/NBD, MBG/NBD and Pareto/NBD; the likelihood chooses among them. Where purchases are
-        regular a CNBD is tried, and chosen only if the verdict prefers it. Of several models their equal
+        regular a CNBD is tried, and chosen only if the verdict prefers it; where hardly anyone buys twice in
+        a year, BG/BB on yearly opportunities, over horizons of whole years. Of several models their equal
         blend is a contender as well.
     origins : how many cuts, a horizon apart
     horizon : "6m", "13w", "90d": the length of each window
@@ -89,6 +91,8 @@ def backtest(
         run.notes.append(
             f"{len(found)} of {origins} origins: the others have less log before them than {horizon}."
         )
+    if candidates.yearly and not whole_years(found[0].window.days):
+        run.notes.append(Yearly(transactions.rfm()).sentence)
     for origin in found:
         run.judge(origin)
     return run.result(ahead)
@@ -112,13 +116,10 @@ def _checked(
             f"C001 transactions must be a log; got {type(transactions).__name__}. An RFM table does not know "
             "what happened when. Write clv.Transactions(…)."
         )
-    kinds = (
-        []
-        if models == AUTO
-        else [model for model, _ in (tried(lambda: asked(models)) or _NONE).models.values()]
-    )
+    candidates = _NONE if models == AUTO else tried(lambda: asked(models)) or _NONE
+    kinds = [model for model, _ in candidates.models.values()]
     tried(lambda: refuse_unless_whole(1, origins=origins))
-    tried(lambda: _check_horizon(horizon))
+    tried(lambda: _check_horizon(horizon, yearly=candidates.yearly))
     if not (isinstance(spend, type) and hasattr(spend, "expected_spend_terms")):
         wrong.append(f"C012 spend must be a spend model; got {spend!r}. Write clv.GammaGamma.")
     elif isinstance(inference, Inference):
@@ -137,12 +138,16 @@ def _checked(
 _NONE = Candidates({}, ())
 
 
-def _check_horizon(horizon: Any) -> None:
+def _check_horizon(horizon: Any, *, yearly: bool) -> None:
     if isinstance(horizon, list | tuple):
         raise ConfigError(
             f"C010 horizon must be one length; got {list(horizon)!r}. Run a back-test for each."
         )
-    moved(dt.date(2001, 1, 1), horizon, 1)
+    first = dt.date(2001, 1, 1)
+    if yearly and not whole_years((moved(first, horizon, 1) - first).days):
+        raise ConfigError(
+            f'C012 BGBB counts years here, so horizon must be whole ones; got {horizon!r}. Write "12m".'
+        )
 
 
 @dataclass
@@ -171,13 +176,23 @@ class _Run:
             self.factors.setdefault(name, {})[window.cut] = found
         leveled = [c.calibrated(levels.get(c.name, 1.0)) for c in models]
         baselines = simple_contenders(origin.rfm, customers, self.churn, window.days)
-        judge(origin, [*models, *leveled, *baselines], customers, self.rows)
+        judge(origin, [*models, *self.yearly(origin, models[0]), *leveled, *baselines], customers, self.rows)
         try:
             self.judge_other_spend(origin)
         except ClvError as error:
             self.notes.append(f"No other spend at {window.cut}: {error.messages[0]}")
         if len(customers) > MOST:
             self.notes.append(f"Of {len(customers):,} customers at {window.cut} bands are those of {MOST:,}.")
+
+    def yearly(self, origin: Origin, first: Contender) -> list[Contender]:
+        """Return BG/BB on yearly opportunities, where it is to be tried and the window has whole years."""
+        if not self.candidates.yearly or not whole_years(origin.window.days):
+            return []
+        try:
+            return [Yearly(origin.rfm).contender(first, self.inference, origin.window.days)]
+        except FitError as error:
+            self.notes.append(f"No {NAME} at {origin.window.cut}: {error.messages[0]}")
+            return []
 
     def judge_other_spend(self, origin: Origin) -> None:
         """Let the first model forecast an origin with spend learnt from the other choice of orders."""
@@ -251,6 +266,11 @@ class _Run:
         few = [name + CALIBRATED for name, known in self.factors.items() if len(known) < FEWEST]
         ranked = summary.drop(index=few, errors="ignore")  # the rule of levels asks for as many
         choice, reason = _chosen(self.candidates, ranked)
+        if preferred(ranked) == NAME:
+            reason += (
+                f" The verdict prefers {NAME} to all, which counts years and is no model of clv.forecast: "
+                'ask clv.fit(clv.BGBB, orders.opportunities("1y")).'
+            )
         notes = (*self.notes, levels[choice].sentence(choice), self.compared_spend(summary))
         return Backtest(
             **frames,
