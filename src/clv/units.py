@@ -117,19 +117,21 @@ def period_label(first: dt.date, period: str, year_start: int = 1) -> str:
 def period_named(label: str, year_start: int = 1) -> Span:
     """Return the period of a label such as "2026-10", "2026-Q4" or "FY2027"; ConfigError P003 for others."""
     match = _PERIOD.fullmatch(str(label).strip())
-    wrong = match is None or (bool(match[1]) == (year_start == 1) and not match[4])
-    if match is None or wrong or not 1 <= int(match[4] or 1) <= 12:
+    try:
+        if match is None or (bool(match[1]) == (year_start == 1) and not match[4]):
+            raise ValueError
+        if match[4]:
+            first, months = dt.date(int(match[2]), int(match[4]), 1), 1
+        else:
+            begins = dt.date(int(match[2]) - (year_start > 1), year_start, 1)
+            first = add_months(begins, 3 * (int(match[3]) - 1) if match[3] else 0)
+            months = 3 if match[3] else 12
+        return Span(str(label).strip(), first, add_months(first, months) - dt.timedelta(days=1))
+    except ValueError:  # a month 13, or a year that dates have not
         raise ConfigError(
             f'P003 a period must be a month "2026-10", a quarter "2026-Q4" or a year; got {label!r}. Fiscal '
             'years that do not begin in January are called after the year they end in: "FY2027-Q1".'
-        )
-    if match[4]:
-        first, months = dt.date(int(match[2]), int(match[4]), 1), 1
-    else:
-        begins = dt.date(int(match[2]) - (year_start > 1), year_start, 1)
-        first = add_months(begins, 3 * (int(match[3]) - 1) if match[3] else 0)
-        months = 3 if match[3] else 12
-    return Span(str(label).strip(), first, add_months(first, months) - dt.timedelta(days=1))
+        ) from None
 
 
 def horizon_end(horizon: str, start: dt.date) -> dt.date:

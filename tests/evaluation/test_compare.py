@@ -13,8 +13,9 @@ from clv.errors import ConfigError
 from clv.evaluation.compare import OTHER, Comparison, compare
 from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
-from clv.forecasting.customers import forecast, value_of_new
+from clv.forecasting.customers import forecast
 from clv.forecasting.economics import Economics
+from clv.forecasting.value import value_of_new
 
 NEW = [
     "formula_1",

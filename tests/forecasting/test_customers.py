@@ -11,7 +11,8 @@ from clv.data.contract import Transactions
 from clv.errors import ConfigError, FitError
 from clv.evaluation.study import Study
 from clv.fitting.result import Fit
-from clv.forecasting.customers import Forecast, forecast, value_of_new
+from clv.forecasting.customers import Forecast, forecast
+from clv.forecasting.value import value_of_new
 from clv.models.histories import PurchaseHistory
 
 MARGIN, DISCOUNT, YEAR = 0.3, 0.15, 365  # from 1997-09-30 to 1998-09-30
@@ -28,7 +29,7 @@ def test_one_row_a_customer_in_the_columns_of_the_contract(small_study: Study) -
         *("as_of", "run_id", "customer_id", "horizon", "p_alive", "p_purchase", "expected_purchases"),
         *("next_purchase", "expected_spend", "spend_p05", "spend_p95"),
         *("clv_mean", "clv_median", "clv_p05", "clv_p95", "historic_value", "percentile"),
-        *("cohort", "channel", "country", "rfm_segment"),
+        *("cohort", "channel", "country", "rfm_segment", "flags"),
     ]
     assert list(frame["customer_id"]) == [f"C{i:04d}" for i in range(320)]  # each once, in order
     assert set(frame["horizon"]) == {"12m"}
@@ -36,6 +37,49 @@ def test_one_row_a_customer_in_the_columns_of_the_contract(small_study: Study) -
     assert {str(day)[:10] for day in frame["as_of"]} == {"2025-12-31"}
     assert not frame.drop(columns="next_purchase").isna().any().any()
     assert "run_id" not in small_study.forecast.customers().to_pandas()
+
+
+def test_flags_say_what_is_particular_about_a_customer(sample_fits: tuple[Fit, Fit]) -> None:
+    rows = pd.DataFrame(
+        {
+            "customer_id": ["old", "new", "never paid", "giant", "both"],
+            "frequency": [3, 0, 0, 9, 0],
+            "recency": [100, 0, 0, 190, 0],
+            "T": [200, 27, 28, 200, 3],
+            "monetary_value": [30.0, 0.0, 0.0, 4e5, 0.0],
+        }
+    )
+    many = pd.concat([rows.iloc[:1].assign(customer_id=f"old {i}") for i in range(50)])
+    base = clv.RFM(pd.concat([rows, many]), unit="day", as_of="1997-09-30", customer="customer_id")
+    fits = (dataclasses.replace(fit, as_of=None, first_order="excluded") for fit in sample_fits)
+    frame = forecast(*fits, base, "3m", margin=0.3).customers().to_pandas().set_index("customer_id")
+    assert dict(frame.loc[list(rows["customer_id"]), "flags"]) == {
+        "old": "",
+        "new": "young; spend unknown",
+        "never paid": "spend unknown",
+        "giant": "dominant",
+        "both": "young; spend unknown",
+    }
+    assert (frame["flags"] == "").sum() == 51
+
+
+def test_a_forecast_says_how_old_its_fits_are_and_what_has_moved(sample_fits: tuple[Fit, Fit]) -> None:
+    log = clv.datasets.load_cdnow_sample()
+    late = Transactions(log, as_of="1998-06-30", duplicates="keep").rfm()
+    ahead = forecast(*sample_fits, late, "12m", margin=MARGIN)
+    assert ahead.basis.endswith("before acquisition cost; fitted on what was known on 1997-09-30")
+    assert "contribution in USD at 30 % margin" in ahead.basis
+    assert "on the data of today" in str(ahead.drift)
+    assert "In 273 days" in ahead._repr_html_()
+    assert ahead.totals().basis.startswith(ahead.basis)
+    same = forecast(*sample_fits, late.where("cohort", "1997-01"), "12m", margin=MARGIN)
+    fresh = dataclasses.replace(same, purchase=dataclasses.replace(same.purchase, as_of=late.as_of))
+    assert "fitted on" in fresh.basis  # spend is still of then
+
+
+def test_a_forecast_of_the_day_has_no_drift(year: Forecast) -> None:
+    assert year.drift is None
+    assert year.basis.endswith("before acquisition cost")
 
 
 def test_everyone_of_the_base_is_there(year: Forecast, sample_rfm: clv.RFM) -> None:

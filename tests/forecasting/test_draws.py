@@ -8,7 +8,7 @@ import pytest
 import clv
 from clv.errors import ConfigError, DataError
 from clv.fitting.result import Fit
-from clv.forecasting.customers import value_of_new
+from clv.forecasting.value import value_of_new
 from clv.models.draws import mean_over_draws, over_draws
 
 TERMS = {"margin": 0.3, "discount": 0.15}

@@ -194,7 +194,7 @@ def test_a_new_customer_brings_what_the_model_says(year, sample_rfm):
     ahead = year.over("24m")
     found = ahead.totals(plan=plan).to_pandas().set_index("population").loc["new"]
     by = [
-        clv.forecasting.customers.value_of_new(
+        clv.forecasting.value.value_of_new(
             year.purchase, year.spend, sample_rfm, horizon, margin=0.3, discount=0.0
         )
         for horizon in ("23m", "24m")
@@ -291,7 +291,7 @@ def test_a_new_customer_is_worth_its_first_order_and_what_follows(year, sample_r
     found = year.new_customers().to_pandas().iloc[0]
     first = sample_rfm.to_pandas()["first_amount"] / 100
     assert found["first_order"] == pytest.approx(first.mean())
-    value = clv.forecasting.customers.value_of_new(
+    value = clv.forecasting.value.value_of_new(
         year.purchase, year.spend, sample_rfm, "12m", margin=0.3, discount=0.10
     )
     assert found["clv_mean"] == pytest.approx(value, rel=1e-3)
@@ -423,6 +423,10 @@ def test_mistakes_are_told_in_words(year, sample_rfm):
     plan = pd.DataFrame({"period": ["1999-Q1"], "customers": [5]})
     for message, call in {
         "P003 plan has customers for 1999-Q1, after the horizon": lambda: year.totals(plan=plan),
+        '"2026-Q4" or a year; got .0000-Q4': lambda: year.totals(plan=plan.assign(period="0000-Q4")),
+        '"2026-Q4" or a year; got .9999-Q4': lambda: year.totals(plan=plan.assign(period="9999-Q4")),
+        "C001 by must name a segment": lambda: year.totals(by=["cohort"]),
+        "P002 cac must be 0 or more for every segment; got 'x'": lambda: year.equity(cac="x"),
         "P003 a plan must be a data frame; got a dict": lambda: year.totals(plan={"period": 1}),
         "P002 cac must be 0 or more": lambda: year.equity(plan.assign(period="1998"), cac=float("nan")),
         "C012 rfm must be an RFM table; got a DataFrame": lambda: clv.forecast(

@@ -14,8 +14,9 @@ from matplotlib.colors import to_rgb
 import clv
 from clv.errors import ConfigError
 from clv.evaluation.results import Backtest
-from clv.forecasting.customers import Forecast, value_of_new
+from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import Totals
+from clv.forecasting.value import value_of_new
 from clv.models.histories import PurchaseHistory
 from clv.reporting.figures import Chart, svg
 from clv.reporting.ink import INK, STYLES, brief
@@ -232,6 +233,8 @@ def test_bands_of_value_by_age_are_over_draws(drawn: Forecast, sample_rfm: clv.R
 
 
 def test_an_unknown_figure_is_refused(certain: Forecast, tested: Backtest) -> None:
+    with pytest.raises(ConfigError, match="C012 there are no figures of a RFM"):
+        clv.show(certain.rfm)
     with pytest.raises(ConfigError, match="C001 there is no figure 'clv'; there are quarters, p_alive"):
         clv.show(certain, "clv")
     with pytest.raises(ConfigError, match="there are tracking, cumulative, deciles, p_purchase, pit"):

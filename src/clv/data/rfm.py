@@ -61,6 +61,7 @@ class RFM:
     checked : the table has been counted here
     days : Ibis table of customer_id and day (int32 since 1970-01-01), a row a purchase day, for gaps
     first_orders : spend histories count the first order of a customer too, not its repeat orders alone
+    currency : of all money, such as "EUR"; empty where it is not known
 
     Raises
     ------
@@ -79,6 +80,7 @@ class RFM:
     checked: bool = False
     days: Any = None
     first_orders: bool = False
+    currency: str = ""
 
     def __post_init__(self) -> None:
         if self.checked:
@@ -124,7 +126,18 @@ class RFM:
         )
         undated = () if orders.dated else tuple(n for n in names if n not in orders.own_segments)
         segments = ("cohort", *names)
-        return cls(table, WEEK, as_of, orders.digits, segments, None, undated, quarterly, True, days)
+        return cls(
+            table,
+            WEEK,
+            as_of,
+            orders.digits,
+            segments,
+            undated=undated,
+            quarterly=quarterly,
+            checked=True,
+            days=days,
+            currency=orders.money_unit,
+        )
 
     def history[H](self, kind: type[H], by: Sequence[str] = ()) -> H:
         """Return distinct histories with how many customers share each, grouped on the engine.
@@ -146,7 +159,7 @@ class RFM:
         if unknown:
             have = ", ".join(self.segments) or "none"
             raise ConfigError(
-                f"C001 by must name a segment; got {', '.join(unknown)}. Segments here: {have}."
+                f"C001 by must name a segment; got {', '.join(map(str, unknown))}. Segments here: {have}."
             )
 
     def grouped(self, keys: Sequence[str], **measures: Any) -> dict[str, Any]:

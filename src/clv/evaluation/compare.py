@@ -17,8 +17,9 @@ from clv.evaluation.inputs import ALL, formula_inputs
 from clv.fitting.inference import like
 from clv.fitting.result import Fit
 from clv.forecasting import simple
-from clv.forecasting.customers import Forecast, value_of_new
+from clv.forecasting.customers import Forecast
 from clv.forecasting.economics import Economics
+from clv.forecasting.value import value_of_new
 from clv.units import percent
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from clv.evaluation.backtest import HoldoutResult, evaluate_holdout
 from clv.evaluation.compare import Comparison, compare
 from clv.fitting.inference import MAXIMUM_LIKELIHOOD, Inference
 from clv.fitting.result import Fit
-from clv.forecasting.customers import Forecast, forecast, value_of_new
+from clv.forecasting.customers import Forecast, forecast
 from clv.forecasting.economics import Economics
+from clv.forecasting.value import value_of_new
 from clv.models.bg_nbd import BGNBD
 from clv.models.gamma_gamma import GammaGamma
 from clv.units import LIFETIME

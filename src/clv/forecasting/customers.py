@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from clv.forecasting.economics import Economics
 from clv.forecasting.lines import DRAWS
 from clv.forecasting.margins import Margin, Margins
 from clv.forecasting.stream import Base, bands
-from clv.forecasting.table import CustomerForecast
-from clv.forecasting.value import new_customer_value, value_terms
+from clv.forecasting.table import CustomerForecast, flags
+from clv.forecasting.value import value_terms
 from clv.models.draws import draws_of
 from clv.models.histories import PurchaseHistory
 from clv.units import EPOCH, LIFETIME, daily_discount, horizon_days, in_words, percent
@@ -62,12 +63,29 @@ class Forecast:
 
     @property
     def terms(self) -> str:
-        """Margin, rate and what is not counted, in words."""
+        """Margin, rate, what is not counted, and how old the fits are, in words."""
         level = f", value at {self.level:.3f} of the model's level" if self.level != 1 else ""
+        fitted = min((fit.as_of for fit in (self.purchase, self.spend) if fit.as_of), default=self.rfm.as_of)
+        older = f"; fitted on what was known on {fitted}" if fitted < self.rfm.as_of else ""
+        money = f" in {self.rfm.currency}" if self.rfm.currency else ""
         return (
-            f"contribution at {self.margins.words}, discounted at {percent(self.discount)} a year{level}, "
-            "before acquisition cost"
+            f"contribution{money} at {self.margins.words}, discounted at {percent(self.discount)} a year"
+            f"{level}, before acquisition cost{older}"
         )
+
+    @cached_property
+    def drift(self) -> str | None:
+        """How far the base has moved since its fits were made, and whether to refit; None on the same day.
+
+        The base is fitted anew, at its mode, to say what that would change: see `clv.drift`.
+        """
+        from clv.forecasting.drift import drift_note
+
+        return drift_note(self)
+
+    def _repr_html_(self) -> str:
+        moved = f"<p>{escape(self.drift)}</p>" if self.drift else ""
+        return f"<p>{escape(repr(self))}</p>{moved}"
 
     @property
     def doubt(self) -> str:
@@ -78,10 +96,10 @@ class Forecast:
 
     @property
     def margin(self) -> float:
-        """The margin, where it is one for all; ConfigError C002 where it differs by segment."""
+        """The expected margin, where it is one for all; ConfigError C002 where it differs by segment."""
         if self.margins.by:
             raise ConfigError(f"C002 margin must be one for all here; got margins by {self.margins.by}.")
-        return self.margins.shares[""][1]
+        return self.margins.expected("")
 
     @property
     def draws(self) -> int:
@@ -103,9 +121,10 @@ class Forecast:
             expected_spend=joined.e0 + joined.e1 * spend,
             clv_mean=self.level * margin * (joined.c0 + joined.c1 * spend),
             historic_value=whole * margin,
-        ).drop("e0", "e1", "c0", "c1", "spent_days", "spent_total")
+        )
         rank = ibis.percent_rank().over(ibis.window(order_by=valued.clv_mean))
-        return keep(valued.mutate(percentile=(rank * 100).round(2)))
+        valued = valued.mutate(percentile=(rank * 100).round(2), flags=flags(valued))
+        return keep(valued.drop("e0", "e1", "c0", "c1", "spent_days", "spent_total"))
 
     @cached_property
     def sums(self) -> dict[str, float]:
@@ -367,28 +386,3 @@ def forecast(
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 10:
         raise ConfigError(f"C012 level must be a factor above 0 and below 10; got {level!r}.")
     return Forecast(purchase, spend, rfm, horizon, margins, discount, level)
-
-
-def value_of_new(
-    purchase: Fit, spend: Fit, rfm: RFM, horizon: str, *, margin: float, discount: float
-) -> float:
-    """Value of a just-acquired customer over a horizon, before acquisition cost.
-
-    Its first order counts at the mean of the first orders in `rfm`, its repeat orders by the models. Raises
-    ConfigError C012 for fits by groups, of which a new customer has none yet.
-    """
-    if purchase.groups or spend.groups:
-        raise ConfigError(
-            "C012 the value of a new customer needs fits of all customers together; got one by groups. Use "
-            'pooling="complete", or fit the segment it will belong to.'
-        )
-    return new_customer_value(
-        purchase.model,
-        spend.model,
-        rfm.first_order,
-        t=horizon_days(horizon, rfm.as_of) / purchase.unit,
-        rate=daily_discount(discount) * purchase.unit,
-        margin=margin,
-        paid_share=rfm.paid_share,
-        telling=rfm.first_paid if spend.first_order == "included" else 0.0,
-    )

@@ -53,7 +53,7 @@ class Drift:
         NaN where the fit does not know its data.
     days : since the last day of the data fitted; None where days are not known
     new_customers : share of customers whose first order came later; NaN where days are not known
-    outside : share of customers outside the range of those fitted, in one measure or more
+    outside : share of customers outside the range of those fitted, in one measure or more but age
     gain : log-likelihood per customer of the data of today that refitting would win
     p_value : probability that chance alone brings such a gain
         For purchases a later base is taken to hold the customers fitted, one without dates to be of others;
@@ -263,7 +263,7 @@ def _moved(then: Any, now: Any) -> tuple[pd.DataFrame, float]:
         if then is not None:
             was = _measures(then)[name]
             out = (values < was.min() * (1 - 1e-9)) | (values > was.max() * (1 + 1e-9))
-            beyond |= out
+            beyond |= out & (name != _AGE)
             rows[name]["then"] = float(was @ (then.weight / then.weight.sum()))
             rows[name]["index"] = stability_index(was, values, then.weight, now.weight)
             rows[name]["outside"] = float(share[out].sum())

@@ -59,7 +59,7 @@ class Economics:
     def __post_init__(self) -> None:
         wrong = [*_margin(self.margin), *_discount(self.discount), *_horizon(self.horizon)]
         costs = self.cac.values() if isinstance(self.cac, Mapping) else [self.cac or 0.0]
-        if any(not 0 <= cost < float("inf") for cost in costs):
+        if any(not _number(cost) or not 0 <= cost < float("inf") for cost in costs):
             wrong.append(f"P002 cac must be 0 or more; got {self.cac!r}.")
         try:
             self.churn_rule()
@@ -83,7 +83,9 @@ class Economics:
 
     def churn_rule(self) -> Churn:
         """Read `churn`."""
-        if isinstance(self.churn, int | float):
+        if not isinstance(self.churn, str):
+            if not _number(self.churn):
+                raise ConfigError(f"C004 churn must be a rule or an annual share; got {self.churn!r}.")
             if not 0 < self.churn <= 1:
                 raise ConfigError(
                     f"C004 churn must be an annual share above 0 and at most 1; got {self.churn:g}."
@@ -110,6 +112,8 @@ class Economics:
 
 
 def _margin(margin: float) -> list[str]:
+    if not _number(margin):
+        return [f"C002 margin must be a share above 0 and at most 1; got {margin!r}."]
     if 0 < margin <= 1:
         return []
     return [f"C002 margin must be a share above 0 and at most 1; got {margin:g}.{_as_percent(margin)}"]
@@ -117,6 +121,8 @@ def _margin(margin: float) -> list[str]:
 
 def _discount(discount: float) -> list[str]:
     """C003 where only a percentage makes sense (2 to 100), C009 for all else above 1."""
+    if not _number(discount):
+        return [f"C003 discount must be an annual rate from 0 to 1; got {discount!r}."]
     if 0 <= discount <= 1:
         return []
     if 1 < discount < _SURELY_PERCENT:
@@ -139,6 +145,10 @@ def _horizon(horizon: str) -> list[str]:
     except ConfigError as error:
         return list(error.messages)
     return []
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _as_percent(value: float) -> str:

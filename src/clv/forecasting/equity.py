@@ -67,7 +67,7 @@ def new_customers(forecast: Forecast, by: str | None) -> Totals:
         f"A just-acquired customer as of {forecast.rfm.as_of}, {length}, first order included; "
         f"{forecast.terms}; bands: {forecast.doubt}"
     )
-    return Totals(pd.DataFrame(rows), basis)
+    return Totals(pd.DataFrame(rows), basis, forecast.rfm.currency)
 
 
 def equity(
@@ -80,6 +80,7 @@ def equity(
     """Return customer equity by its parts; see `Forecast.equity`."""
     import pandas as pd
 
+    _check_cost(cac)
     found = forecast.over(LIFETIME).totals(by, plan=plan, fiscal_year_start=year)
     table = found.to_pandas()
     table = table[table[by] == ALL] if by else table
@@ -95,7 +96,13 @@ def equity(
         total[["clv", "clv_p05", "clv_p95"]] -= cost
     rows["customer equity"] = total
     basis = found.basis.replace("before acquisition cost", "acquisition cost on a line of its own")
-    return Totals(pd.DataFrame(rows).T.rename_axis("part").reset_index(), basis)
+    return Totals(pd.DataFrame(rows).T.rename_axis("part").reset_index(), basis, found.currency)
+
+
+def _check_cost(cac: Any) -> None:
+    given = [cost for cost in (cac.values() if isinstance(cac, Mapping) else [cac]) if cost is not None]
+    if not all(isinstance(cost, int | float) and 0 <= cost < np.inf for cost in given):
+        raise ConfigError(f"P002 cac must be 0 or more for every segment; got {cac!r}.")
 
 
 def _cost(
@@ -107,9 +114,6 @@ def _cost(
     planned = Plan.of(plan, columns, labels, forecast.rfm.as_of, year, None)
     names = {label: label[columns.index(by)] if by else "" for label in planned.waves}
     of = cac if isinstance(cac, Mapping) else dict.fromkeys(names.values(), cac)
-    given = [cost for cost in of.values() if cost is not None]
-    if not all(isinstance(cost, int | float) and 0 <= cost < np.inf for cost in given):
-        raise ConfigError(f"P002 cac must be 0 or more for every segment; got {cac!r}.")
     missing = sorted({name for name in names.values() if of.get(name) is None})
     if missing:
         raise ConfigError(

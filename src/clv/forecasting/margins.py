@@ -19,6 +19,7 @@ type Margin = Share | Mapping[str, Share]
 
 _SURE = float(ndtri(0.95))
 _MANY = 1000  # draws that the mean of a range is taken over
+_SAME = 1e-9  # rounding of a mean
 _ALL = ""  # the segment of a margin for all
 
 
@@ -37,6 +38,8 @@ class Margins:
         """Read a margin, or margins by segment of a column."""
         given = margin if isinstance(margin, Mapping) else {_ALL: margin}
         wrong = [message for name, share in given.items() for message in _wrong(name, share)]
+        unnamed = [name for name in given if not isinstance(name, str)]
+        wrong += [f"C001 margin goes by names of segments, which are text; got {name!r}." for name in unnamed]
         if isinstance(margin, Mapping) != (by is not None):
             wrong.append(
                 "C001 margin_by must name the segment column that margins are given by, and only then; got "
@@ -72,8 +75,9 @@ class Margins:
 
     def expected(self, segment: str) -> float:
         """Mean margin of a segment: the middle one, unless the range is lopsided."""
-        low, middle, high = self.shares[segment if self.by else _ALL]
-        return middle if low == high else float(self.drawn(segment, _MANY).mean())
+        _, middle, _ = self.shares[segment if self.by else _ALL]
+        mean = float(self.drawn(segment, _MANY).mean())
+        return middle if abs(mean - middle) < _SAME else mean
 
     def drawn(self, segment: str, draws: int) -> Array:
         """Margins of a segment in so many draws, the same for every total: two halves of normals."""

@@ -7,6 +7,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from clv.data.engines import to_pandas, write_parquet
+from clv.data.thresholds import DOMINANT
+from clv.forecasting.simple import CUSTOMER_MIN_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,19 @@ _COLUMNS = (
 )
 
 
+def flags(t: Any) -> Any:
+    """Return what is particular about each customer of a forecast, as text; see `CustomerForecast`."""
+    import ibis
+
+    told = {
+        "young": t["T"] < CUSTOMER_MIN_DAYS,
+        "spend unknown": t.spent_days == 0,
+        "dominant": t.clv_mean >= DOMINANT * t.clv_mean.sum().over(),
+    }
+    text = reduce(lambda one, other: one + other, (ibis.ifelse(so, f"{n}; ", "") for n, so in told.items()))
+    return text.substr(0, ibis.greatest(text.length() - 2, 0))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class CustomerForecast:
     """The forecast table: one row per customer and horizon, on the engine until asked for.
@@ -38,7 +53,9 @@ class CustomerForecast:
     next_purchase, the day by which
     half would have bought again, null where that takes more than ten years; expected_spend, the mean value
     expected of a purchase, with 5 and 95 % of the customer's own mean; clv_mean, discounted contribution of
-    the horizon, and its median, 5 and 95 %; historic_value, contribution so far; percentile by clv_mean.
+    the horizon, and its median, 5 and 95 %; historic_value, contribution so far; percentile by clv_mean;
+    flags, "" for most: "young", known for less than four weeks; "spend unknown", no paid day, so that its
+    spend is expected to be anybody's; "dominant", with a tenth of the base's value or more.
     """
 
     forecasts: tuple[Forecast, ...]
@@ -63,7 +80,7 @@ class CustomerForecast:
             **({"run_id": ibis.literal(self.run_id)} if self.run_id else {}),
             customer_id=t.customer_id,
             horizon=ibis.literal(forecast.horizon),
-            **{name: t[name] for name in (*_COLUMNS, *forecast.rfm.segments) if name in t.columns},
+            **{name: t[name] for name in (*_COLUMNS, *forecast.rfm.segments, "flags") if name in t.columns},
             horizon_place=ibis.literal(at),
         )
 

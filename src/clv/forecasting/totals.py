@@ -42,6 +42,7 @@ class Totals:
 
     table: pd.DataFrame
     basis: str
+    currency: str = ""
 
     def to_pandas(self) -> pd.DataFrame:
         """The table."""
@@ -81,7 +82,7 @@ def totals(
         dropped = ("orders", "revenue", "contribution")
         table = table.drop(columns=[name for name in table.columns if name.split("_p")[0] in dropped])
     population = "" if plan is None else ", and new customers as planned"
-    return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}")
+    return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}", forecast.rfm.currency)
 
 
 def columns_of(forecast: Forecast, by: str | None) -> tuple[str, ...]:
@@ -262,4 +263,6 @@ def _spelled(
         for measure, name in enumerate(_COLUMNS):
             row[name] = line.expected[measure, place]
             row[f"{name}_p05"], row[f"{name}_p95"] = low[measure, place], high[measure, place]
+        if head["population"] == "existing":  # a gamma knows no most
+            row["active_p95"] = min(row["active_p95"], row["customers"])
         yield row

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clv.errors import FitError
+from clv.data.rfm import RFM
+from clv.errors import ConfigError, FitError
+from clv.fitting.result import Fit
 from clv.models.draws import mean_over_draws
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array, PurchaseModel, SpendModel
+from clv.units import daily_discount, horizon_days
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,31 @@ def new_customer_value(
     newcomer = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))
     repeats = mean_over_draws(purchase, 1, lambda m: m.discounted_purchases(newcomer, rate, t))
     return float(margin * (first_order + paid_share * mean * repeats[0]))
+
+
+def value_of_new(
+    purchase: Fit, spend: Fit, rfm: RFM, horizon: str, *, margin: float, discount: float
+) -> float:
+    """Value of a just-acquired customer over a horizon, before acquisition cost.
+
+    Its first order counts at the mean of the first orders in `rfm`, its repeat orders by the models. Raises
+    ConfigError C012 for fits by groups, of which a new customer has none yet.
+    """
+    if purchase.groups or spend.groups:
+        raise ConfigError(
+            "C012 the value of a new customer needs fits of all customers together; got one by groups. Use "
+            'pooling="complete", or fit the segment it will belong to.'
+        )
+    return new_customer_value(
+        purchase.model,
+        spend.model,
+        rfm.first_order,
+        t=horizon_days(horizon, rfm.as_of) / purchase.unit,
+        rate=daily_discount(discount) * purchase.unit,
+        margin=margin,
+        paid_share=rfm.paid_share,
+        telling=rfm.first_paid if spend.first_order == "included" else 0.0,
+    )
 
 
 def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from clv.errors import ConfigError
 from clv.evaluation.compare import Comparison
 from clv.evaluation.predictive import PredictiveCheck
 from clv.evaluation.results import Backtest
+from clv.evaluation.study import Study
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import Totals
 from clv.reporting import (
@@ -31,8 +32,6 @@ from clv.reporting.ink import INK, RC, drawn_rows
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from clv.evaluation.study import Study
 
 _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     # prefix of a table's name → (drawer, height in inches a row; 0: fixed)
@@ -149,7 +148,11 @@ def show(source: Source, name: str | None = None) -> Chart:
     and "holdout_by_<segment>" for its segments. Raises ConfigError C001 for another name.
     """
     makers = next((of(source) for kind, of in _MAKERS.items() if isinstance(source, kind)), None)
-    makers = _of_study(source) if makers is None else makers  # type: ignore[arg-type]
+    if makers is None:
+        raise ConfigError(
+            f"C012 there are no figures of a {type(source).__name__}; there are of a study, a comparison, a "
+            "predictive check, a forecast, totals and a back-test."
+        )
     name = next(iter(makers)) if name is None else name
     if name not in makers:
         raise ConfigError(f"C001 there is no figure {name!r}; there are {', '.join(makers)}.")
@@ -203,4 +206,5 @@ _MAKERS: dict[type, Callable[[Any], dict[str, Callable[[], Table]]]] = {
     Forecast: _of_forecast,
     Totals: _of_totals,
     Backtest: _of_backtest,
+    Study: _of_study,
 }

@@ -13,8 +13,9 @@ from clv.errors import ConfigError
 from clv.evaluation.metrics import top_share
 from clv.fitting.posterior import quantiles
 from clv.forecasting.checks import REACH
-from clv.forecasting.customers import Forecast, value_of_new
+from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import ALL, WHOLE, Totals
+from clv.forecasting.value import value_of_new
 from clv.models.draws import draws_of, mean_over_draws
 from clv.models.histories import PurchaseHistory
 from clv.reporting.grid import Column, Table, show_value
@@ -49,6 +50,7 @@ def periods(totals: Totals) -> Table:
         _stacked_columns(length.capitalize(), "money", "new" in shown),
         shown,
         _revenue_basis(totals),
+        unit=totals.currency,
     )
 
 
@@ -65,7 +67,12 @@ def segments(totals: Totals) -> Table:
     shown = _stacked(frame, by, "clv").sort_values("total", ascending=False, ignore_index=True)
     label = by.replace("_", " ").capitalize()
     return Table(
-        "segments", title, _stacked_columns(label, "money", "new" in shown), shown, f"{totals.basis}."
+        "segments",
+        title,
+        _stacked_columns(label, "money", "new" in shown),
+        shown,
+        f"{totals.basis}.",
+        unit=totals.currency,
     )
 
 
@@ -94,7 +101,7 @@ def _stacked_columns(label: str, kind: Any, new: bool) -> Sequence[Column]:
 
 def _revenue_basis(totals: Totals) -> str:
     """The basis of totals for what is neither contribution nor discounted."""
-    population, _, _ = totals.basis.partition(", contribution at")
+    population, _, _ = totals.basis.partition(", contribution")
     _, _, bands = totals.basis.rpartition("; bands: ")
     planned = ", and new customers as planned" if "all" in set(totals.table["population"]) else ""
     return f"{population}{planned}; revenue as it comes in, before margin and undiscounted; bands: {bands}."
@@ -223,7 +230,8 @@ def value_by_age(forecast: Forecast) -> Table:
         f"discounted at {percent(forecast.discount)} a year to the first order, before acquisition cost; by "
         f"customers known on {rfm.as_of}; {bands}."
     )
-    return Table("value_by_age", "What a new customer is worth by age", columns, frame, basis)
+    title = "What a new customer is worth by age"
+    return Table("value_by_age", title, columns, frame, basis, unit=rfm.currency)
 
 
 def _drawn_by_age(forecast: Forecast, months: Any) -> Array | None:

@@ -15,7 +15,7 @@ from clv.evaluation.compare import SMALL, Comparison
 from clv.evaluation.inputs import ALL
 from clv.evaluation.metrics import top_share
 from clv.forecasting import simple
-from clv.forecasting.customers import value_of_new
+from clv.forecasting.value import value_of_new
 from clv.reporting.grid import Column, Kind, Table
 from clv.reporting.thresholds import TOP_SHARES
 from clv.units import in_words, percent
