@@ -193,7 +193,8 @@ def test_small_segments_are_those_of_the_comparison(small_study):
 
 def test_values_at_another_level(sample):
     ahead, comparison = sample
-    half = unit_economics(dataclasses.replace(ahead, level=0.5), comparison)
+    at_half = clv.forecast(ahead.purchase, ahead.spend, ahead.rfm, margin=0.3, discount=0.15, level=0.5)
+    half = unit_economics(at_half, comparison)
     whole = unit_economics(ahead, comparison)
     np.testing.assert_allclose(half.table["value"], whole.table["value"] / 2)
     np.testing.assert_allclose(half.curve["contribution"], whole.curve["contribution"] / 2)
@@ -202,7 +203,9 @@ def test_values_at_another_level(sample):
 def test_the_margin_may_be_unsure(sample):
     ahead, comparison = sample
     unsure = clv.forecast(ahead.purchase, ahead.spend, ahead.rfm, margin=(0.2, 0.3, 0.4), discount=0.15)
-    row = unit_economics(unsure, compare(unsure, comparison.economics, "cohort")).table.loc[ALL]
+    found = unit_economics(unsure, compare(unsure, comparison.economics, "cohort"))
+    assert "by draws of the margin;" in found.notes[0]
+    row = found.table.loc[ALL]
     assert row["value_p05"] == pytest.approx(row["value"] * 2 / 3, rel=0.02)
     assert 0 < row["p_above_1"] < 1
 

@@ -113,7 +113,8 @@ class Prospect:
     @property
     def kept(self) -> Array:
         """Contribution per unit of revenue in each draw."""
-        return self.forecast.level * self.forecast.margins.drawn("", self.forecast.draws)
+        draws = self.forecast.draws
+        return self.forecast.levels.drawn(draws) * self.forecast.margins.drawn("", draws)
 
     def drawn(self, t: float) -> Array:
         """Mean value of such customers in (0, t] in each draw of the parameters, t in their time unit."""
@@ -200,12 +201,14 @@ def new_basis(forecast: Forecast, by: str) -> str:
 def doubt(forecast: Forecast) -> str:
     """How the bands of means were taken, in words."""
     drawn = [fit for fit in (forecast.purchase, forecast.spend) if fit.posterior]
-    if not drawn:
+    known = {1: ["some of the parameters"], 2: ["the parameters"]}.get(len(drawn), [])
+    known += ["the margin"] * bool(np.ptp(forecast.margins.drawn("", forecast.draws)))
+    known += ["the level"] * bool(np.ptp(forecast.levels.drawn(forecast.draws)))
+    if not known:
         return 'The fits are points: how sure they are is not shown. Fit with method="laplace" for bands.'
     return (
-        "Bands are 5 to 95 % of the mean over all customers to be acquired, by the draws of "
-        f"{'the parameters' if len(drawn) == 2 else 'some of the parameters'}; single customers differ far "
-        "more."
+        f"Bands are 5 to 95 % of the mean over all customers to be acquired, by draws of {', '.join(known)}; "
+        "single customers differ far more."
     )
 
 
