@@ -85,6 +85,7 @@ class Headline:
     label: str
     value: str
     note: str
+    band: str = ""  # where the value may lie: "90 %: 1.2 M to 1.6 M"
 
 
 @dataclass(frozen=True)
