@@ -303,3 +303,6 @@ def test_two_origins_are_enough_to_choose_a_calibrated_level():
     assert level.without == pytest.approx(rows[known].abs().mean())
     assert level.with_it == pytest.approx(own.loc[known, "value_error"].abs().mean())
     assert found.level_factor == (level.measured if level.with_it < level.without else 1.0)
+    low, middle, high = found.level_range
+    assert middle == found.level_factor
+    assert low < 0.99 * middle < 1.01 * middle < high

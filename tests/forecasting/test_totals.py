@@ -376,6 +376,34 @@ def test_a_level_multiplies_value_and_its_bands(year, sample_rfm):
         clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=0.0)
 
 
+def test_a_level_that_is_not_sure_widens_bands_of_money_alone(year, sample_rfm):
+    """Beside the factor little else matters: its 5 and 95 % are those of the totals."""
+    unsure = clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=(0.5, 1.1, 1.9))
+    one, two = (ahead.totals(period="Q").to_pandas() for ahead in (year, unsure))
+    for name in ("active", "active_p05", "orders", "orders_p95"):
+        np.testing.assert_array_equal(one[name], two[name])
+    for name in ("revenue", "contribution", "clv"):
+        np.testing.assert_allclose(two[name], 1.1 * one[name])
+    whole, sure = two.iloc[-1], one.iloc[-1]
+    mean = unsure.levels.drawn(10_000).mean() / unsure.levels.range.drawn(10_000, [4]).mean()
+    assert whole["revenue_p05"] / sure["revenue"] == pytest.approx(0.5 * mean, rel=0.06)
+    assert whole["revenue_p95"] / sure["revenue"] == pytest.approx(1.9 * mean, rel=0.06)
+    assert "of how far past ones were off" in unsure.totals().basis
+    assert "value at 1.100 (0.500 to 1.900) of the model's level" in unsure.basis
+    new, known = unsure.new_customers().to_pandas(), year.new_customers().to_pandas()
+    assert new["clv_mean"][0] == pytest.approx(1.1 * known["clv_mean"][0])
+    assert new["clv_mean_p05"][0] / known["clv_mean"][0] == pytest.approx(0.5 * mean, rel=0.06)
+    pd.testing.assert_series_equal(
+        unsure.customers().to_pandas()["clv_p95"], 1.1 * year.customers().to_pandas()["clv_p95"]
+    )
+
+
+@pytest.mark.parametrize("level", [(1.0, 0.9, 1.1), (0.9, 1.0), "1", (0.0, 1.0, 1.1), None, (0.9, True, 1.1)])
+def test_a_level_that_cannot_be_meant_is_refused(year, sample_rfm, level):
+    with pytest.raises(ConfigError, match=r"C012 level must be a factor .*, or low, middle and high"):
+        clv.forecast(year.purchase, year.spend, sample_rfm, margin=0.3, level=level)
+
+
 def test_a_lifetime_without_a_discount_has_its_value(sample_rfm):
     """Where it is finite: a above 1 in every draw."""
     fits = clv.fit(clv.BGNBD, sample_rfm, a=2.0), clv.fit(clv.GammaGamma, sample_rfm)

@@ -6,10 +6,12 @@ never cost much; the whole factor, or another season's, can do great harm.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 FEWEST = 2  # origins that must have shown what a correction does
 
@@ -24,13 +26,15 @@ class Level:
     """What to multiply values of a forecast from as_of by, and their bands: 1 unless correcting has helped.
 
     `measured` is the factor of the year before as_of, None where the log is too short; `without` and
-    `with_it` are mean absolute errors of totals at the `origins` that could be corrected.
+    `with_it` are mean absolute errors of totals at the `origins` that could be corrected. `misses` are
+    ln(actual ÷ forecast) of the totals of all origins, corrected if the rule says to correct.
     """
 
     measured: float | None
     origins: int
     without: float
     with_it: float
+    misses: tuple[float, ...] = ()
 
     @property
     def helped(self) -> bool:
@@ -41,6 +45,18 @@ class Level:
     def factor(self) -> float:
         """The factor by the rule."""
         return self.measured if self.measured is not None and self.helped else 1.0
+
+    @property
+    def range(self) -> tuple[float, float, float]:
+        """5 %, the factor, and 95 % of what values come to, as far as past misses tell; see `Backtest`.
+
+        Misses are taken for normal around nothing: what comes has a t distribution of as many degrees.
+        """
+        if not self.misses:
+            return self.factor, self.factor, self.factor
+        spread = np.sqrt(np.mean(np.square(self.misses)))
+        reach = float(np.exp(stdtrit(len(self.misses), 0.95) * spread))
+        return self.factor / reach, self.factor, self.factor * reach
 
     def sentence(self, name: str) -> str:
         """The factor, and the rule's outcome."""
@@ -64,4 +80,7 @@ def level(measured: float | None, factors: Mapping[object, float], errors: Mappi
     before = np.array([errors[origin] for origin in known])
     after = np.array([factors[origin] for origin in known]) * (1 + before) - 1
     sizes = [float(np.abs(found).mean()) if len(known) else float("nan") for found in (before, after)]
-    return Level(measured, len(known), sizes[0], sizes[1])
+    found = Level(measured, len(known), sizes[0], sizes[1])
+    whole = after if found.helped else np.array([e for e in errors.values() if not np.isnan(e)])
+    misses = tuple(float(v) for v in -np.log1p(whole[whole > -1]))
+    return dataclasses.replace(found, misses=misses)

@@ -52,6 +52,15 @@ class Backtest:
         return self.levels[self.choice].factor
 
     @property
+    def level_range(self) -> tuple[float, float, float]:
+        """The same with 5 and 95 %, by how far totals of past origins were off: for `clv.forecast(level=…)`.
+
+        Of few origins it is wide, and it says nothing of a break that has not happened yet; a longer horizon
+        than that of the back-test may well be missed by more.
+        """
+        return self.levels[self.choice].range
+
+    @property
     def _shown(self) -> pd.DataFrame:
         return self.summary[[name for name in _SHOWN if name in self.summary.columns]]
 

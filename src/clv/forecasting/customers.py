@@ -19,6 +19,7 @@ from clv.forecasting.checks import check_fits, check_reach, checked_horizon
 from clv.forecasting.economics import Economics
 from clv.forecasting.lines import DRAWS
 from clv.forecasting.margins import Margin, Margins
+from clv.forecasting.ranges import Level
 from clv.forecasting.stream import Base, bands
 from clv.forecasting.table import CustomerForecast, flags
 from clv.forecasting.value import value_terms
@@ -45,7 +46,7 @@ class Forecast:
     horizon: str
     margins: Margins
     discount: float
-    level: float = 1.0
+    levels: Level
 
     def __repr__(self) -> str:
         return f"<Forecast: {self.basis}>"
@@ -64,13 +65,12 @@ class Forecast:
     @property
     def terms(self) -> str:
         """Margin, rate, what is not counted, and how old the fits are, in words."""
-        level = f", value at {self.level:.3f} of the model's level" if self.level != 1 else ""
         fitted = min((fit.as_of for fit in (self.purchase, self.spend) if fit.as_of), default=self.rfm.as_of)
         older = f"; fitted on what was known on {fitted}" if fitted < self.rfm.as_of else ""
         money = f" in {self.rfm.currency}" if self.rfm.currency else ""
         return (
             f"contribution{money} at {self.margins.words}, discounted at {percent(self.discount)} a year"
-            f"{level}, before acquisition cost{older}"
+            f"{self.levels.words}, before acquisition cost{older}"
         )
 
     @cached_property
@@ -92,7 +92,15 @@ class Forecast:
         """What bands count, in words."""
         drawn = [fit for fit in (self.purchase, self.spend) if fit.posterior]
         counted = {0: "chance alone: parameters are taken for certain", 1: "chance and some parameters"}
-        return f"5 to 95 % of {counted.get(len(drawn), 'chance and parameters')}, not of seasons or drift"
+        known = counted.get(len(drawn), "chance and parameters")
+        if self.levels.range.certain:
+            return f"5 to 95 % of {known}, not of seasons or drift"
+        return f"5 to 95 % of {known}, and, of totals of money, of how far past ones were off"
+
+    @property
+    def level(self) -> float:
+        """What values are multiplied by."""
+        return self.levels.factor
 
     @property
     def margin(self) -> float:
@@ -350,7 +358,7 @@ def forecast(
     margin: Margin,
     margin_by: str | None = None,
     discount: float = 0.10,
-    level: float = 1.0,
+    level: float | Sequence[float] = 1.0,
     allow_extrapolation: bool = False,
 ) -> Forecast:
     """Forecast purchases and value of every customer in `rfm`.
@@ -365,6 +373,7 @@ def forecast(
         `margin_by`.
     discount : annual rate; purchases are discounted to as_of from the day they are made
     level : what to multiply values by, such as `level_factor` of a back-test
+        Or (low, middle, high), such as its `level_range`: totals then know how far past ones were off.
     allow_extrapolation : let the horizon reach beyond three times the time observed
 
     Raises
@@ -383,6 +392,4 @@ def forecast(
         margins.check_segments(set(rfm.grouped((margin_by,))[margin_by]))
     if checked_horizon(horizon) != LIFETIME and not allow_extrapolation:
         check_reach(rfm, horizon, "horizon")
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 10:
-        raise ConfigError(f"C012 level must be a factor above 0 and below 10; got {level!r}.")
-    return Forecast(purchase, spend, rfm, horizon, margins, discount, level)
+    return Forecast(purchase, spend, rfm, horizon, margins, discount, Level.of(level))

@@ -39,22 +39,23 @@ def new_customers(forecast: Forecast, by: str | None) -> Totals:
     for label in sorted(firsts):
         segment = {by: label[0]} if by else {}
         base = forecast.newcomer(segment)
-        mean, one = (
-            forecast.level * v for v in just_acquired(base, firsts[label], forecast.t, forecast.rate)
-        )
+        mean, one = just_acquired(base, firsts[label], forecast.t, forecast.rate)
         margin = forecast.margins.drawn(label[0] if by else "", forecast.draws)
         if not np.isfinite(mean).all():
             raise ConfigError(
                 "C011 the undiscounted lifetime of a new customer is infinite. Set discount above 0, or a "
                 'horizon such as "5y".'
             )
-        sure = np.quantile(margin * mean, LEVELS, method="hazen")
-        low, middle, high = np.quantile(margin.mean() * one, LEVELS)
+        level = forecast.levels.drawn(forecast.draws)
+        sure = np.quantile(margin * level * mean, LEVELS, method="hazen")
+        low, middle, high = np.quantile(margin.mean() * forecast.level * one, LEVELS)
         rows.append(
             {
                 **(segment or {"population": "new"}),
                 "first_order": firsts[label].mean,
-                "clv_mean": float(forecast.margins.expected(label[0] if by else "") * mean.mean()),
+                "clv_mean": float(
+                    forecast.margins.expected(label[0] if by else "") * forecast.level * mean.mean()
+                ),
                 "clv_mean_p05": sure[0],
                 "clv_mean_p95": sure[-1],
                 "clv_p05": low,

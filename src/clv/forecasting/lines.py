@@ -46,18 +46,23 @@ class Line:
         one, two = (np.repeat(line.drawn, size // line.drawn.shape[-1], axis=-1) for line in (self, other))
         return Line(self.expected + other.expected, one + two, self.variance + other.variance)
 
-    def scaled(self, level: float) -> Line:
-        """Return the same with revenue and value at another level."""
-        by = np.array([1.0, 1.0, level, level])
-        return Line(
-            self.expected * by[:, None], self.drawn * by[:, None, None], self.variance * by[:, None] ** 2
-        )
+    def scaled(self, level: Array, middle: float) -> Line:
+        """Return the same with revenue and value at another level: of each draw, and mean."""
+        drawn, each = self._beside(level, middle)
+        by = np.array([1.0, 1.0, middle, middle])[:, None]
+        money = np.array([False, False, True, True])[:, None, None]
+        return Line(self.expected * by, np.where(money, drawn * each, drawn), self.variance * by**2)
+
+    def _beside(self, factor: Array, middle: float) -> tuple[Array, Array | float]:
+        """Draws of the totals, and as many of a factor: one where it is certain."""
+        certain = not np.ptp(factor)
+        size = max(self.drawn.shape[-1], 1 if certain else len(factor))
+        drawn = np.repeat(self.drawn, size // self.drawn.shape[-1], axis=-1)
+        return drawn, middle if certain else np.repeat(factor, size // len(factor))
 
     def valued(self, margin: Array, middle: float) -> Line:
         """Return the same with contribution behind revenue, value at the margin: of each draw, and mean."""
-        size = max(self.drawn.shape[-1], len(margin) if np.ptp(margin) else 1)
-        drawn = np.repeat(self.drawn, size // self.drawn.shape[-1], axis=-1)
-        each = np.repeat(margin, size // len(margin)) if np.ptp(margin) else middle
+        drawn, each = self._beside(margin, middle)
         active, orders, revenue, value = range(4)
         kept, worth = [active, orders, revenue], [revenue, value]
         return Line(

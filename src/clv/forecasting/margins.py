@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from clv.errors import ConfigError
+from clv.forecasting.ranges import Range
 from clv.models.protocols import Array
 from clv.units import percent
 
 type Share = float | Sequence[float]  # a margin, or (low, middle, high): 5, 50 and 95 %
 type Margin = Share | Mapping[str, Share]
 
-_SURE = float(ndtri(0.95))
 _MANY = 1000  # draws that the mean of a range is taken over
 _SAME = 1e-9  # rounding of a mean
 _ALL = ""  # the segment of a margin for all
@@ -82,13 +81,8 @@ class Margins:
     def drawn(self, segment: str, draws: int) -> Array:
         """Margins of a segment in so many draws, the same for every total: two halves of normals."""
         name = segment if self.by else _ALL
-        low, middle, high = self.shares[name]
-        if low == high:
-            return np.full(draws, middle)
         place = sorted(self.shares).index(name)
-        z = np.random.default_rng([place, 2]).permutation(ndtri((np.arange(draws) + 0.5) / draws))
-        found = middle + np.where(z < 0, middle - low, high - middle) * z / _SURE
-        return np.asarray(np.clip(found, 1e-6, 1.0))
+        return np.asarray(np.clip(Range(*self.shares[name]).drawn(draws, [place, 2]), 1e-6, 1.0))
 
     @property
     def words(self) -> str:

@@ -235,7 +235,7 @@ def _rows(
 def _valued(forecast: Forecast, columns: Sequence[str], label: tuple[str, ...], line: Line) -> Line:
     margins = forecast.margins
     segment = label[list(columns).index(margins.by)] if margins.by else ""
-    return line.scaled(forecast.level).valued(
+    return line.scaled(forecast.levels.drawn(forecast.draws), forecast.level).valued(
         margins.drawn(segment, forecast.draws), margins.expected(segment)
     )
 
