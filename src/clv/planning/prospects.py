@@ -124,16 +124,23 @@ class Prospect:
         return np.asarray(self.kept * (first + each * np.ravel(repeats)))
 
 
-def prospects_of(forecast: Forecast, comparison: Compared) -> list[Prospect]:
-    """Return a prospect for each segment that customers can be new in, the whole base last.
+def prospects_of(
+    forecast: Forecast, comparison: Compared, names: Sequence[str] | None = None
+) -> list[Prospect]:
+    """Return a prospect for each segment that customers can be new in, the whole base last, or for `names`.
 
     Raises ConfigError C010 where forecast and comparison are not of the same base and assumptions, C012 for
     fits by groups.
     """
     check_alike(forecast, comparison)
-    rows = comparison.table.to_dict("index").items()
-    shown = {str(name): row for name, row in rows if name == ALL or not comparison.behavioural}
-    return [Prospect(name, row, _own(forecast, comparison, name)) for name, row in shown.items()]
+    rows: Mapping[Any, Any] = comparison.table.to_dict("index")
+    wanted = names_of(comparison) if names is None else names
+    return [Prospect(name, rows[name], _own(forecast, comparison, name)) for name in wanted]
+
+
+def names_of(comparison: Compared) -> list[str]:
+    """Return the segments that customers can be new in, the whole base last."""
+    return [name for name in map(str, comparison.table.index) if name == ALL or not comparison.behavioural]
 
 
 def check_alike(forecast: Forecast, comparison: Compared) -> None:

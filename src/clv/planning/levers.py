@@ -1,0 +1,147 @@
+"""What a lever moves in the model: five factors, and one way to turn them for every purchase model.
+
+Histories stay as they were, and so does the probability of being alive: levers move what comes after. With
+
+    D(rate, t)  the discounted purchases of the next t, at a continuous discount `rate`,
+
+the same customers bring (k/c)·D(rate/c, c·t) when they buy k times as often while they are customers, and
+leave c times as fast. For let time after today run c times as fast: then both buying and leaving do, and
+discount and horizon have to be stretched to match; divided by c, buying is as before. In a model where
+customers leave at a purchase, each leaves with c times its probability; in one where they leave in time, at c
+times its rate. So "frequency" changes orders a year at the same retention, and "churn" the retention at the
+same orders a year.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from clv.forecasting.customers import Forecast
+from clv.forecasting.lines import DRAWS
+from clv.forecasting.stream import Base, Block, over_blocks
+from clv.forecasting.value import new_customer_value
+from clv.models.draws import evenly, mean_over_draws
+from clv.models.protocols import Array
+from clv.planning.prospects import Compared, Prospect, part_of
+from clv.planning.staying import Staying
+from clv.units import DAYS_PER_YEAR
+
+LEVERS = {
+    "order_value": "the value of every order to come",
+    "frequency": "orders a year while a customer, at the same retention; a first order stays one",
+    "margin": "contribution per unit of revenue",
+    "churn": "how fast customers leave, at the same orders a year while they stay",
+    "cac": "what a customer costs to acquire",
+}
+
+
+_SOME = 25  # draws that the effect of a pace is taken over, as a ratio
+
+
+@dataclass(frozen=True, eq=False)
+class Existing:
+    """Existing customers of a segment by distinct history: how many there are, and their spend so far."""
+
+    forecast: Forecast
+    base: Base
+    customers: Array
+    spent: Array
+
+    @classmethod
+    def of(cls, forecast: Forecast, comparison: Compared, segment: str) -> Existing:
+        """Count the customers of a segment; their fits are those of the whole base."""
+        part = part_of(forecast.rfm, comparison, segment)
+        table = forecast.spent(part.table)
+        total = {"spent_total": table.spent_total.sum()}
+        rows = dataclasses.replace(part, table=table).grouped(forecast.keys, **total)
+        spent = rows["spent_total"] / 10.0**part.digits
+        return cls(forecast, forecast.streamed(rows), rows["customers"].astype(float), spent)
+
+    def value(self, pace: float = 1.0) -> float:
+        """Contribution of the horizon, discounted, when they leave at `pace` times the speed."""
+        few = evenly(self.base.purchase, _SOME)
+        moved = 1.0 if pace == 1 else self._revenue(few, pace) / self._revenue(few, 1.0)
+        return self._today * moved
+
+    @cached_property
+    def _today(self) -> float:
+        return float(self.forecast.level * self.forecast.margin * self._revenue(self.base.purchase, 1.0))
+
+    def _revenue(self, purchase: Any, pace: float) -> float:
+        history, forecast = self.base.history, self.forecast
+        made = mean_over_draws(purchase, len(history), lambda m: _at_pace(m, history, forecast, pace))
+        return float(made @ self._worth)
+
+    def drawn(self, pace: float = 1.0) -> Array:
+        """The same in each draw of the parameters."""
+        base, forecast = self.base.paired(DRAWS), self.forecast
+
+        def of_block(block: Block) -> Array:
+            at = block.rows
+            e0, e1 = block.spend.expected_spend_terms(base.spend_days[at])
+            worth = base.paid_share * (e0 * self.customers[at] + e1 * self.spent[at])
+            made = np.atleast_2d(_at_pace(block.purchase, block.history, forecast, pace) * worth)
+            return np.asarray(made.sum(axis=-1), dtype=float)
+
+        total = np.sum(list(over_blocks(base, of_block)), axis=0)
+        draws = forecast.draws
+        return np.asarray(forecast.levels.drawn(draws) * forecast.margins.drawn("", draws) * total)
+
+    @cached_property
+    def staying(self) -> Staying:
+        """When they leave."""
+        return Staying.of(self.base, self.customers, DAYS_PER_YEAR / self.forecast.purchase.unit)
+
+    @cached_property
+    def _worth(self) -> Array:
+        """Value expected of one purchase of each customer, summed by history."""
+        days = self.base.spend_days
+        e0, e1 = mean_over_draws(
+            self.base.spend, len(days), lambda m: np.stack(np.broadcast_arrays(*m.expected_spend_terms(days)))
+        )
+        return np.asarray(self.base.paid_share * (e0 * self.customers + e1 * self.spent), dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
+class Newcomer:
+    """A just-acquired customer of a segment."""
+
+    prospect: Prospect
+
+    @cached_property
+    def first(self) -> float:
+        """Contribution of its first order."""
+        forecast = self.prospect.forecast
+        return forecast.level * forecast.margin * forecast.rfm.first_order
+
+    def later(self, pace: float = 1.0) -> float:
+        """Contribution of later orders in the horizon, discounted, when it leaves at that pace."""
+        f = self.prospect.forecast
+        value = new_customer_value(
+            f.purchase.model,
+            f.spend.model,
+            f.rfm.first_order,
+            t=pace * f.t,
+            rate=f.rate / pace,
+            margin=f.margin,
+            paid_share=f.rfm.paid_share,
+            telling=f.rfm.first_paid if f.told else 0.0,
+        )
+        return (f.level * value - self.first) / pace
+
+    @cached_property
+    def staying(self) -> Staying:
+        """When it leaves."""
+        prospect = self.prospect
+        return Staying.of(prospect.base, np.ones(1), DAYS_PER_YEAR / prospect.forecast.purchase.unit)
+
+
+def _at_pace(model: Any, history: Any, forecast: Forecast, pace: float) -> Array:
+    """Discounted purchases of the horizon, when customers leave at `pace` times the speed."""
+    made = model.discounted_purchases(history, forecast.rate / pace, pace * forecast.t)
+    return np.asarray(made / pace)
