@@ -20,12 +20,10 @@ from clv.evaluation.laws import Law
 from clv.forecasting.lines import mixed
 from clv.forecasting.stream import Base, Block, Cell, over_blocks, samples
 from clv.models.draws import mean_over_draws
-from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
 
 LEVELS = (0.05, 0.25, 0.75, 0.95)
 DRAWS, FEW = 100, 25  # of the parameters; few where each takes long
-_AGES = 0.05  # steps of the logarithm of age
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +111,7 @@ def score(bases: Sequence[Base], seen: Outcomes, mixtures: Sequence[Mixture]) ->
     most = min(with_draws(base).draws for base in bases)
     reduced = [base.paired(most) for base in bases]
     together: Any = _Together([base.purchase for base in reduced])  # has what futures take of a model
-    base = dataclasses.replace(reduced[0], purchase=together, history=_rounded(reduced[0].history))
+    base = dataclasses.replace(reduced[0], purchase=together, coarse=True)
     rooms = [Scored.empty(len(seen.row), mixture.levels) for mixture in mixtures]
     order = np.argsort(seen.row, kind="stable")
     rows = np.split(order, np.searchsorted(seen.row[order], np.arange(1, len(base.history))))
@@ -127,16 +125,6 @@ def score(bases: Sequence[Base], seen: Outcomes, mixtures: Sequence[Mixture]) ->
 
     list(over_blocks(base, of_block))
     return rooms
-
-
-def _rounded(h: PurchaseHistory) -> PurchaseHistory:
-    """Return histories with ages rounded to a fortieth of themselves, so that many share their futures.
-
-    Ages at the last purchase go along. Scores do not feel it; expected values are those of the real ages.
-    """
-    real = np.where(h.T > 0, h.T, 1.0)
-    T = np.where(h.T > 0, np.exp(_AGES * np.rint(np.log(real) / _AGES)), 0.0)
-    return dataclasses.replace(h, t_x=np.minimum(h.t_x * T / real, T), T=T)
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,8 +116,7 @@ class Rows:
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     """Return the totals of every line, their customers drawn one by one, or taken together as gamma."""
     base = rows.base.paired(DRAWS)
-    if one_by_one:
-        base = base.repeated(FUTURES)
+    base = base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=True)
     rows = dataclasses.replace(rows, base=base)
     shape = (len(MEASURES), rows.lines, len(rows.ends) + 1)
     expected, variance = np.zeros(shape), np.zeros(shape)

@@ -28,7 +28,8 @@ DRAWS = 100  # of the parameters that a customer's band is taken over: chance is
 FEWEST, MOST = 1000, 16_000  # futures a history is weighed over: ranks at 5 and 95 % are right to .7 and .2 %
 _SEED = 0  # the same futures for the same histories, whatever stands beside them
 _GRID = 256  # values between which quantiles are looked for
-_CELLS = 2**15  # probabilities of being alive at a time
+_CELLS = 2**17  # probabilities of being alive at a time
+_AGES = 0.02  # of their logarithm, between ages that share futures: 1 % off at most
 _STEP = 0.1  # part of 1/rate over which purchases are discounted at one mean
 _GROWTH = 0.25  # of steps, against the time behind them
 _FADED = 14.0  # times 1/rate after which a millionth is left
@@ -39,7 +40,8 @@ class Base:
     """Distinct histories with the models of each, and how many of their purchases bring money.
 
     Parameters of the models are numbers, (draws, 1) or (draws, histories). `group` numbers histories whose
-    parameters differ.
+    parameters differ. `coarse` lets ages up to a fiftieth apart share their futures, though not their chance
+    to be alive: enough for what chance adds to a total.
     """
 
     purchase: PurchaseModel
@@ -48,6 +50,14 @@ class Base:
     spend_days: Array
     paid_share: float = 1.0
     group: NDArray[np.intp] | None = None
+    coarse: bool = False
+
+    def ages(self, rows: Any) -> Array:
+        """Ages of some histories that their futures are drawn of."""
+        T = self.history.T[rows]
+        if not self.coarse:
+            return T
+        return np.where(T > 0, np.exp(_AGES * np.rint(np.log(np.where(T > 0, T, 1.0)) / _AGES)), 0.0)
 
     def paired(self, most: int) -> Base:
         """Return the same with as many draws in either model, `most` at most, evenly from those there are."""
@@ -125,7 +135,7 @@ class Block:
         base = self.base
         for start, end in zip(self.bounds[:-1], self.bounds[1:], strict=True):
             first = self.rows[start]
-            x, T, m = base.history.x[first], base.history.T[first], base.spend_days[first]
+            x, T, m = base.history.x[first], base.ages(first), base.spend_days[first]
             group = 0 if base.group is None else int(base.group[first])
             own = [_SEED, int(x), int(np.float64(T * base.history.unit).view(np.uint64)), int(m), group]
             yield Cell(
@@ -154,7 +164,7 @@ def over_blocks[R](base: Base, work: Callable[[Block], R], *, whole: bool = Fals
 def _cells(base: Base) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Order histories by cell; returns also where each cell starts, and the end."""
     h, group = base.history, np.zeros(len(base.history)) if base.group is None else base.group
-    keys = (h.x, h.T, base.spend_days, group)
+    keys = (h.x, base.ages(slice(None)), base.spend_days, group)
     order = np.lexsort(keys[::-1])
     new = np.any([np.diff(key[order], prepend=np.nan) != 0 for key in keys], axis=0)
     return order, np.append(np.flatnonzero(new), len(order))
