@@ -5,6 +5,7 @@ import pytest
 import clv
 from clv.evaluation.compare import Comparison, compare
 from clv.forecasting.customers import Forecast
+from clv.planning.prospects import Prospect, prospects_of
 
 type Case = tuple[Forecast, Comparison]
 
@@ -47,6 +48,12 @@ def shop_economics() -> clv.Economics:
 def shop(shop_rfm: clv.RFM, shop_economics: clv.Economics) -> Case:
     """The demo shop by channel, with draws of the parameters."""
     return of(shop_rfm, shop_economics, "channel", "laplace")
+
+
+@pytest.fixture(scope="session")
+def shop_prospects(shop: Case) -> list[Prospect]:
+    """Its new customers, refitted once."""
+    return prospects_of(*shop)
 
 
 @pytest.fixture(scope="session")

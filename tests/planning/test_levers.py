@@ -12,7 +12,6 @@ from clv.forecasting.stream import Base
 from clv.forecasting.totals import ALL
 from clv.planning import staying
 from clv.planning.levers import Existing, Newcomer
-from clv.planning.prospects import prospects_of
 from clv.planning.staying import Staying
 from one_by_one import PURCHASE, RATE, SPEND
 
@@ -167,8 +166,8 @@ def test_the_base_of_today_is_the_forecasts(shop):
         assert part.customers.sum() == comparison.table.loc[name, "customers"]
 
 
-def test_a_new_customer_of_today_is_the_comparisons(shop):
-    for prospect in prospects_of(*shop, ["Newsletter", ALL]):
+def test_a_new_customer_of_today_is_the_comparisons(shop_prospects):
+    for prospect in shop_prospects:
         one = Newcomer(prospect)
         assert one.first + one.later() == pytest.approx(prospect.value, rel=1e-12)
         assert one.later(0.5) > one.later() > one.later(2.0) > 0

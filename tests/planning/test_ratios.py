@@ -81,7 +81,7 @@ def test_the_mean_of_a_new_customer_is_an_integral(sample):
     assert one.value == pytest.approx(value, rel=1e-6)
 
 
-def test_values_are_those_of_the_comparison(found, shop):
+def test_values_are_those_of_the_comparison(found, shop, shop_prospects):
     ahead, comparison = shop
     t, of = found.table, comparison.table
     assert list(t.index) == list(of.index)
@@ -89,13 +89,13 @@ def test_values_are_those_of_the_comparison(found, shop):
     np.testing.assert_allclose(t["value_to_cac"], of["value_to_cac"])
     assert (t["break_even_cac"] == t["value"]).all()
     assert ((t["value_p05"] < t["value"]) & (t["value"] < t["value_p95"])).all()
-    for prospect in prospects_of(ahead, comparison):  # refitted as the comparison was, with the same draws
+    for prospect in shop_prospects:  # refitted as the comparison was, with the same draws
         assert prospect.value_by("12m") == pytest.approx(prospect.value)
         assert prospect.drawn(ahead.t).mean() == pytest.approx(prospect.value, rel=2e-3)
 
 
-def test_probabilities_are_shares_of_draws(found, shop):
-    for prospect in prospects_of(*shop):
+def test_probabilities_are_shares_of_draws(found, shop_prospects):
+    for prospect in shop_prospects:
         ratio = prospect.drawn(prospect.forecast.t) / prospect.cac
         row = found.table.loc[prospect.name]
         if np.isnan(prospect.cac):
@@ -108,9 +108,9 @@ def test_probabilities_are_shares_of_draws(found, shop):
         assert row["value_to_cac_p95"] == pytest.approx(np.quantile(ratio, 0.95, method="hazen"))
 
 
-def test_the_curve_ends_at_the_value_and_starts_at_the_first_order(found, shop):
+def test_the_curve_ends_at_the_value_and_starts_at_the_first_order(found, shop_prospects):
     curve = found.curve.set_index(["segment", "month"])
-    for prospect in prospects_of(*shop):
+    for prospect in shop_prospects:
         one = curve.loc[prospect.name]
         assert list(one.index) == list(range(25))
         assert one.loc[12, "contribution"] == pytest.approx(prospect.value)

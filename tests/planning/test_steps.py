@@ -186,36 +186,44 @@ def test_segments_without_a_fit_of_their_own_are_named(small_study):
     np.testing.assert_allclose(found.wide[REST], 0, atol=1e-9)
 
 
-def test_two_segments_that_change_places_are_named(shop):
-    ahead, comparison = shop
-    assert bridge(*shop).reversals == []
-    table = comparison.table.copy()
-    table.loc["Newsletter", "formula_1_within"] = 31.5  # 🎁 Gift market, worth half of it, is at 38.59
-    swapped = dataclasses.replace(comparison, table=table)
-    found = reversals(prospects_of(ahead, swapped))
-    assert "Formula 1 ranks 🎁 Gift market above Newsletter (38.5" in found[-1] + found[0]
-    (one,) = (text for text in found if "Gift market" in text)
-    value = comparison.table["model_new_discounted"]
-    assert f"({value['Newsletter']:.2f} against {value['🎁 Gift market']:.2f})" in one
+def ranked(prospects, few=(), **formulas):
+    """The same prospects with other values of formula 1, by segment."""
+    return [
+        dataclasses.replace(
+            one,
+            row={
+                **one.row,
+                "formula_1_within": formulas.get(one.name, one.row["formula_1_within"]),
+                "few": one.name in few,
+            },
+        )
+        for one in prospects
+    ]
+
+
+def test_two_segments_that_change_places_are_named(shop_prospects, found):
+    assert found.reversals == []
+    of = {one.name: one for one in shop_prospects}
+    market, letter = of["🎁 Gift market"], of["Newsletter"]
+    swapped = ranked(shop_prospects, Newsletter=market.row["formula_1_within"] - 0.01)
+    texts = reversals(swapped)
+    assert len(texts) > 1  # those in between change places too; the largest difference comes first
+    one = texts[0]
+    assert one.startswith("Formula 1 ranks 🎁 Gift market above Newsletter (38.5")
+    assert f"({letter.value:.2f} against {market.value:.2f})" in one
     assert one.endswith("it moves budget.")
-    for prospect in prospects_of(ahead, swapped):
-        low, high = band(prospect.drawn(ahead.t))
-        if prospect.name == "Newsletter":
-            assert f"{low:.2f} to {high:.2f}" in one
-    table["few"] = table.index == "Newsletter"
-    assert reversals(prospects_of(ahead, dataclasses.replace(comparison, table=table))) == []
+    low, high = band(letter.drawn(letter.forecast.t))
+    assert f"({low:.2f} to {high:.2f}, " in one
+    assert reversals(ranked(shop_prospects, few=["Newsletter"], Newsletter=0.0)) == []
 
 
-def test_bands_that_overlap_and_points_reverse_nothing(shop, sample):
-    ahead, comparison = shop
-    table = comparison.table.copy()  # 小红书 and Katalog Plzeň: 65 and 68, bands of 6 and 4 either way
-    low, high = sorted(("小红书", "Katalog Plzeň"), key=lambda name: table.loc[name, "model_new_discounted"])
-    table["formula_1_within"] = table["model_new_discounted"]
-    table.loc[low, "formula_1_within"] = table.loc[high, "model_new_discounted"] + 0.01
-    assert reversals(prospects_of(ahead, dataclasses.replace(comparison, table=table))) == []
-    points = sample[1].table.copy()
-    points["formula_1_within"] = -points["model_new_discounted"]
-    assert reversals(prospects_of(sample[0], dataclasses.replace(sample[1], table=points))) == []
+def test_bands_that_overlap_and_points_reverse_nothing(shop_prospects, sample):
+    """小红书 and Katalog Plzeň: 65 and 68, with bands of 6 and 4 either way."""
+    values = {one.name: one.value for one in shop_prospects}
+    low, high = sorted(("小红书", "Katalog Plzeň"), key=values.__getitem__)
+    assert reversals(ranked(shop_prospects, **{**values, low: values[high] + 0.01})) == []
+    points = prospects_of(*sample)
+    assert reversals(ranked(points, **{one.name: -one.value for one in points})) == []
 
 
 @pytest.mark.parametrize("purchase", [clv.MBGNBD, clv.ParetoNBD, clv.GGompertzNBD, clv.NBD])

@@ -119,6 +119,7 @@ def test_what_it_says(found):
         assert part in repr(found)
         assert part in found._repr_html_()
     assert "not causal claims" in found.notes[0]
+    assert "models that forecast alike put retention at different levels" in found.notes[-1]
     assert "Frequency" not in found.notes[1]
     assert "frequency: orders a year while a customer, at the same retention" in found.notes[1]
     assert found.to_pandas() is found.table

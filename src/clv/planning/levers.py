@@ -40,6 +40,10 @@ LEVERS = {
 }
 
 
+WEAK = (
+    "Who is still a customer is not seen: models that forecast alike put retention at different levels, and "
+    "points of it are worth more in one than in another. Compare models before much is spent on it."
+)
 _SOME = 25  # draws that the effect of a pace is taken over, as a ratio
 
 
@@ -64,13 +68,20 @@ class Existing:
 
     def value(self, pace: float = 1.0) -> float:
         """Contribution of the horizon, discounted, when they leave at `pace` times the speed."""
-        few = evenly(self.base.purchase, _SOME)
-        moved = 1.0 if pace == 1 else self._revenue(few, pace) / self._revenue(few, 1.0)
-        return self._today * moved
+        if pace == 1:
+            return self._today
+        few, today = self._few
+        return self._today * self._revenue(few, pace) / today
 
     @cached_property
     def _today(self) -> float:
         return float(self.forecast.level * self.forecast.margin * self._revenue(self.base.purchase, 1.0))
+
+    @cached_property
+    def _few(self) -> tuple[Any, float]:
+        """A few of the draws, and the revenue that they expect."""
+        few = evenly(self.base.purchase, _SOME)
+        return few, self._revenue(few, 1.0)
 
     def _revenue(self, purchase: Any, pace: float) -> float:
         history, forecast = self.base.history, self.forecast

@@ -116,12 +116,16 @@ class Prospect:
         draws = self.forecast.draws
         return self.forecast.levels.drawn(draws) * self.forecast.margins.drawn("", draws)
 
-    def drawn(self, t: float) -> Array:
-        """Mean value of such customers in (0, t] in each draw of the parameters, t in their time unit."""
+    def revenue(self, t: float) -> Array:
+        """Mean revenue of such customers in (0, t] in each draw of the fits, t in their time unit."""
         base, first = self.base, self.first.drawn(self.base.draws)
         repeats = base.purchase.discounted_purchases(base.history, self.forecast.rate, t)
         each = base.paid_share * self.first.repeats(base.spend, first)
-        return np.asarray(self.kept * (first + each * np.ravel(repeats)))
+        return np.asarray(first + each * np.ravel(repeats))
+
+    def drawn(self, t: float) -> Array:
+        """Mean value of such customers in (0, t] in each draw of the parameters."""
+        return np.asarray(self.kept * self.revenue(t))
 
 
 def prospects_of(

@@ -66,7 +66,7 @@ class UnitEconomics:
         ratio = known.loc[best, "value_to_cac"]
         said = f"{best} brings most for its CAC: {ratio:.2f} times what it costs."
         if short.empty:
-            return f"{said} Every segment earns its CAC back over the horizon."
+            return f"{said} Every segment whose CAC is known earns it back over the horizon."
         names = ", ".join(f"{name} ({row['value_to_cac']:.2f})" for name, row in short.iterrows())
         return f"{said} Not earned back over the horizon: {names}."
 

@@ -13,7 +13,7 @@ from clv.errors import ConfigError
 from clv.forecasting import simple
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import ALL
-from clv.planning.levers import LEVERS, Existing, Newcomer
+from clv.planning.levers import LEVERS, WEAK, Existing, Newcomer
 from clv.planning.prospects import Compared, money, names_of, prospects_of, share
 from clv.units import DAYS_PER_YEAR, in_words
 
@@ -304,7 +304,9 @@ def _notes(business: Business) -> Iterator[str]:
         "Formula 1 as quoted charges margin × CAC, has no churn, and says nothing of existing customers. "
         "Formula 2 has no CAC, and takes every existing customer for an active one."
     )
-    if not business.newcomer.staying.leaves:
+    if business.newcomer.staying.leaves:
+        yield WEAK
+    else:
         name = type(business.forecast.purchase.model).__name__
         yield f"Nobody leaves in {name}: churn and retention are not in this model."
 

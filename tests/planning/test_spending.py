@@ -1,0 +1,266 @@
+"""The budget: splits against closed forms and grids, and what is said where curves are missing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+import clv
+from clv.errors import ConfigError
+from clv.evaluation.compare import compare
+from clv.forecasting.totals import ALL
+from clv.planning.keeping import Keeping
+from clv.planning.levers import Existing
+from clv.planning.response import ResponseCurve, Use, best_split
+from clv.planning.spending import LAST, NOTHING, RECOMMENDED, Budget, budget, mixed
+
+CURVES = {
+    "Newsletter": ResponseCurve(800, 12_000.0),
+    "Suche & Köln": ResponseCurve(1200, 30_000.0),
+    "🎁 Gift market": ResponseCurve(500, 40_000.0),
+}
+KEEP = ResponseCurve(0.06, 9_000.0)
+BEFORE = {"Newsletter": 6_000, "Suche & Köln": 14_000, "🎁 Gift market": 15_000, "retention": 5_000}
+
+
+@pytest.fixture(scope="module")
+def found(shop) -> Budget:
+    return budget(*shop, 40_000.0, CURVES, KEEP, last_year=BEFORE)
+
+
+@pytest.fixture(scope="module")
+def keeping(shop) -> Keeping:
+    return Keeping.of(Existing.of(*shop, ALL))
+
+
+def linear(curve, value, low=0.0, high=np.inf):
+    return Use(curve, lambda made: made * value, lambda made: value, low, high)
+
+
+def test_a_response_rises_to_its_ceiling():
+    curve = ResponseCurve(100, 50.0)
+    assert curve.response(0) == 0
+    assert curve.response(50) == pytest.approx(100 * (1 - np.exp(-1)))
+    assert curve.response(1e6) == 100
+    for spend in (0.0, 30.0, 400.0):
+        slope = (curve.response(spend + 1e-4) - curve.response(spend - 1e-4)) / 2e-4
+        assert curve.marginal(spend) == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("total", [500.0, 5_000.0, 40_000.0])
+def test_the_last_unit_of_money_brings_as_much_everywhere(total):
+    """Against the closed form: spend saturation·log(value·ceiling/(saturation·μ)), with μ from the budget."""
+    rows = [(80.0, 800, 12_000.0), (55.0, 1200, 30_000.0), (40.0, 500, 40_000.0)]
+    uses = [linear(ResponseCurve(ceiling, s), value) for value, ceiling, s in rows]
+
+    def spends(mu):
+        return np.array([max(s * np.log(value * ceiling / s / mu), 0) for value, ceiling, s in rows])
+
+    mu = brentq(lambda m: spends(m).sum() - total, 1e-3, 10)
+    split = best_split(uses, total)
+    np.testing.assert_allclose(split, spends(mu), atol=1e-3 * total, rtol=1e-3)
+    marginal = [use.marginal(x) for use, x in zip(uses, split, strict=True)]
+    for x, slope in zip(split, marginal, strict=True):
+        assert slope == pytest.approx(mu, rel=1e-3) if x > 0 else slope < mu
+
+
+def test_money_that_would_bring_less_than_itself_is_kept():
+    uses = [linear(ResponseCurve(100, 1000.0), 30.0), linear(ResponseCurve(100, 1000.0), 5.0)]
+    split = best_split(uses, 50_000.0)
+    assert split == pytest.approx([1000 * np.log(3), 0], abs=1)
+
+
+def test_bounds_are_kept():
+    curve = ResponseCurve(100, 1000.0)
+    split = best_split(
+        [linear(curve, 30.0, 0, 400), linear(curve, 5.0, 250, 900), linear(curve, 30.0)], 2000.0
+    )
+    assert split == pytest.approx([400, 250, 1000 * np.log(3)], abs=1)
+    tight = best_split([linear(curve, 30.0, 0, 400), linear(curve, 5.0, 250, 900)], 500.0)
+    assert tight == pytest.approx([250, 250], abs=1e-3)
+
+
+def test_worth_that_is_not_concave_is_searched_from_several_sides():
+    """A use that pays only once much is spent on it, beside a good small one."""
+    late = Use(ResponseCurve(1.0, 1000.0), lambda r: 9000 * r**4, lambda r: 36_000 * r**3)
+    uses = [linear(ResponseCurve(100, 1000.0), 20.0), late]
+    split = best_split(uses, 6000.0)
+    grid = [(x, y) for x in np.linspace(0, 6000, 121) for y in np.linspace(0, 6000, 121) if x + y <= 6000]
+    left = max(uses[0].value(x) + uses[1].value(y) - x - y for x, y in grid)
+    assert uses[0].value(split[0]) + uses[1].value(split[1]) - split.sum() >= left - 1
+
+
+def test_the_shop_spends_where_the_margin_is(found, shop_prospects, keeping):
+    split, table = found.split, found.table
+    assert list(split.index) == [*CURVES, "retention"]
+    assert split["recommended"].sum() == pytest.approx(40_000)
+    spent = split[split["recommended"] > 0]
+    np.testing.assert_allclose(spent["marginal"], spent["marginal"].iloc[0], rtol=1e-3)
+    assert (split.loc[split["recommended"] == 0, "marginal"] < spent["marginal"].iloc[0]).all()
+    assert list(split["last_year"]) == list(BEFORE.values())
+    (one,) = (one for one in shop_prospects if one.name == "Newsletter")
+    x = split.loc["Newsletter", "recommended"]
+    step = one.value * (CURVES["Newsletter"].response(x + 1) - CURVES["Newsletter"].response(x - 1)) / 2
+    assert split.loc["Newsletter", "marginal"] == pytest.approx(step, rel=1e-4)
+    assert split.loc["Newsletter", "cac"] == pytest.approx(x / split.loc["Newsletter", "response"])
+    assert np.isnan(split.loc["retention", "cac"])
+    x = split.loc["retention", "recommended"]
+    gain = [keeping.worth(float(KEEP.response(at))) for at in (x - 50, x + 50)]
+    assert split.loc["retention", "marginal"] == pytest.approx((gain[1] - gain[0]) / 100, rel=1e-3)
+    assert table.loc[RECOMMENDED, "net"] > table.loc[LAST, "net"]
+
+
+def test_rows_are_what_they_say(found, shop, shop_prospects, keeping):
+    table, ahead = found.table, shop[0]
+    assert list(table.index) == [RECOMMENDED, LAST, NOTHING]
+    np.testing.assert_allclose(table["net"], table["value"] - table["spend"])
+    np.testing.assert_allclose(table["regret"], table["net"].iloc[0] - table["net"])
+    assert table.loc[NOTHING, "value"] == pytest.approx(ahead.sums["clv"])
+    assert table.loc[NOTHING, "spend"] == 0
+    assert table.loc[LAST, "spend"] == 40_000
+    value = {one.name: one for one in shop_prospects if one.name in CURVES}
+    points = float(KEEP.response(5_000))
+    wanted = ahead.sums["clv"] + keeping.worth(points)
+    drawn = keeping.existing.drawn(keeping.existing.staying.pace(points))
+    for name, one in value.items():
+        customers = CURVES[name].ceiling * (1 - np.exp(-BEFORE[name] / CURVES[name].saturation))
+        wanted += customers * one.value
+        drawn = drawn + customers * mixed(one)
+    assert table.loc[LAST, "value"] == pytest.approx(wanted)
+    assert table.loc[LAST, "net_p10"] == pytest.approx(np.quantile(drawn, 0.1, method="hazen") - 40_000)
+    assert (table["net_p10"] < table["net"]).all()
+    assert drawn.mean() == pytest.approx(wanted, rel=3e-3)
+
+
+def test_segments_with_fits_of_their_own_are_not_drawn_together(shop_prospects):
+    of = {one.name: one for one in shop_prospects}
+    one, other = of["Newsletter"], of["Suche & Köln"]
+    alike = np.corrcoef(one.revenue(one.forecast.t), other.revenue(other.forecast.t))[0, 1]
+    assert abs(np.corrcoef(mixed(one), mixed(other))[0, 1]) < max(abs(alike), 0.2)
+    np.testing.assert_allclose(np.sort(mixed(one)), np.sort(one.drawn(one.forecast.t)))
+    whole = of[ALL]
+    np.testing.assert_array_equal(mixed(whole), whole.drawn(whole.forecast.t))
+
+
+def test_points_of_retention_are_worth_what_the_levers_say(keeping):
+    existing, today = keeping.existing, keeping.existing.value()
+    for points in (0.013, 0.05, 0.11):
+        exact = existing.value(existing.staying.pace(points)) - today
+        assert keeping.worth(points) == pytest.approx(exact, rel=2e-3)
+        assert keeping.needed(keeping.worth(points)) == pytest.approx(points, rel=1e-3)
+        slope = (keeping.worth(points + 1e-4) - keeping.worth(points - 1e-4)) / 2e-4
+        assert keeping.slope(points) == pytest.approx(slope, rel=1e-3)
+    assert keeping.worth(0.0) == 0
+    assert np.isnan(keeping.needed(1e9))
+    assert keeping.most == pytest.approx(1 - existing.staying.share(), abs=1e-3)
+
+
+def test_break_evens_are_there_in_any_case(found, shop):
+    t = found.acquisition
+    np.testing.assert_allclose(t["break_even_cac"], shop[1].table["model_new_discounted"])
+    assert (t["break_even_p10"] < t["break_even_cac"]).all()
+    assert list(found.retention.index) == [2_000, 4_000, 8_000, 20_000, 40_000]
+    assert (np.diff(found.retention["points"]) > 0).all()
+
+
+def test_without_curves_nothing_is_recommended(sample):
+    found = budget(*sample, 2_000.0)
+    assert found.table is None
+    assert found.split is None
+    assert found.sentence.startswith("No split is recommended without response curves")
+    assert "on retention pays if it brings " in found.sentence
+    assert found.to_pandas() is found.acquisition
+    assert found.acquisition["break_even_p10"].isna().all()  # a point fit
+    assert "Break" not in found._repr_html_()
+    dear = budget(*sample, 1e9)
+    assert dear.retention["points"].isna().all()
+    assert "No gain of retention pays" in dear.sentence
+
+
+def test_one_side_alone_is_split_and_said_so(sample):
+    ahead, comparison = sample
+    name = str(comparison.table.index[0])
+    found = budget(ahead, comparison, 5_000.0, {name: ResponseCurve(100, 4_000.0)})
+    assert "There is no curve of retention" in " ".join(found.notes)
+    assert list(found.table.index) == [RECOMMENDED, NOTHING]
+    assert found.table["net_p10"].isna().all()
+    assert found.split["last_year"].isna().all()
+    kept = budget(ahead, comparison, 5_000.0, retention=ResponseCurve(0.05, 200.0))
+    assert "There is no curve of acquisition" in " ".join(kept.notes)
+    assert "is better kept: it would bring less than itself." in kept.sentence
+
+
+def test_what_it_says(found):
+    assert found.sentence.startswith("Of 40,000 spend 1")
+    assert " on Newsletter, " in found.sentence
+    assert "Gift market" not in found.sentence
+    assert "Against last year's split that is +2" in found.sentence
+    assert "Against do nothing that is +" in found.sentence
+    for part in ("A budget of 40,000", "12 months after 2026-09-30", "44 % margin", "discounted at 10 %"):
+        assert part in repr(found)
+        assert part in found._repr_html_()
+    assert "10th percentile is over draws" in found.notes[-1]
+    assert found.to_pandas() is found.table
+
+
+def test_another_sum_last_year_is_noted(sample):
+    ahead, comparison = sample
+    name = str(comparison.table.index[0])
+    curve = {name: ResponseCurve(100, 4_000.0)}
+    found = budget(ahead, comparison, 5_000.0, curve, last_year={name: 9_000})
+    assert "Last year's split spent 9,000, another sum" in " ".join(found.notes)
+    bound = budget(ahead, comparison, 5_000.0, curve, bounds={name: (3_000, 4_000)})
+    assert 3_000 <= bound.split.loc[name, "recommended"] <= 4_000
+
+
+def test_what_cannot_be_meant_is_refused_at_once(sample):
+    with pytest.raises(ConfigError) as error:
+        budget(
+            *sample,
+            -5,
+            {"moon": ResponseCurve(0, 10.0), "1997-01": ResponseCurve(10, -1.0), "1997-02": 3},
+            ResponseCurve(5.0, 100.0),
+            last_year={"1997-01": -2, "sun": 3},
+            bounds={"1997-01": (5, 1), "1997-03": (0, 1), "moon": 7},
+        )
+    said = str(error.value)
+    for part in (
+        "P001 acquisition names 'moon', which customers cannot be new in",
+        "P002 ceiling of moon must be above 0; got 0",
+        "P002 saturation of 1997-01 must be above 0; got -1.0",
+        "P002 the curve of 1997-02 must be a ResponseCurve(ceiling, saturation); got 3",
+        "P002 ceiling of retention must be 0.",
+        "got 5.0. Write 0.05 for 5 points",
+        "P002 total must be a sum of money above 0; got -5",
+        "P002 last_year must be 0 or more for every use; got -2 for '1997-01'",
+        "P001 last_year names 'sun', which has no response curve",
+        "P002 bounds of 1997-01 must be the least and the most to spend; got (5, 1)",
+        "P002 bounds of moon must be the least and the most to spend; got 7",
+        "P001 bounds names '1997-03'",
+    ):
+        assert part in said
+    assert set(error.value.codes) == {"P001", "P002"}
+    with pytest.raises(
+        ConfigError, match=r"P002 bounds must leave room in the budget; got 70.00 at least of 50"
+    ):
+        budget(*sample, 50, {"1997-01": ResponseCurve(10, 5.0)}, bounds={"1997-01": (70, 80)})
+    with pytest.raises(
+        ConfigError, match=r"P001 last_year names 'x', which has no response curve. There are none"
+    ):
+        budget(*sample, 50, last_year={"x": 1})
+
+
+def test_retention_cannot_rise_where_nobody_leaves(sample, sample_rfm):
+    ahead = clv.forecast(clv.fit(clv.NBD, sample_rfm), sample[0].spend, sample_rfm, margin=0.3, discount=0.15)
+    comparison = compare(ahead, sample[1].economics, "cohort")
+    with pytest.raises(ConfigError, match="P002 retention cannot rise: nobody leaves in this model"):
+        budget(ahead, comparison, 100.0, retention=KEEP)
+    assert budget(ahead, comparison, 100.0).retention["points"].isna().all()
+
+
+def test_fits_by_groups_are_refused(sample):
+    ahead, comparison = sample
+    by_cohort = clv.fit(clv.BGNBD, ahead.rfm, by="cohort", pooling="none")
+    with pytest.raises(ConfigError, match="C012 planning needs fits of all customers together"):
+        budget(dataclasses.replace(ahead, purchase=by_cohort), comparison, 100.0)
