@@ -28,6 +28,7 @@ from clv.reporting import (
 )
 from clv.reporting.grid import Table
 from clv.reporting.ink import INK, RC, drawn_rows
+from clv.reporting.shades import for_both_papers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +89,7 @@ def _caption(figure: Figure, table: Table) -> None:
 
 
 def svg(table: Table) -> str:
-    """Draw a table as inline SVG: text stays text, ids are its own, ink takes the page's colour."""
+    """Draw a table as inline SVG: text stays text, ids are its own, colours suit light and dark."""
     import warnings
 
     from matplotlib import rc_context
@@ -108,7 +109,7 @@ def svg(table: Table) -> str:
     text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit").replace(
         "'DejaVu Sans'", "inherit"
     )
-    return text.replace(INK, "currentColor")
+    return for_both_papers(text.replace(INK, "currentColor"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
