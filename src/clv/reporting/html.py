@@ -1,8 +1,13 @@
-"""The report as one self-contained page: no script, no outside request, prints well."""
+"""The report as one self-contained page: no outside request, whole without its script, prints well."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from clv.reporting.figures import svg
 from clv.reporting.grid import Page, Table
@@ -12,6 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clv.evaluation.study import Study
+
+SHEET = 30  # rows on a printed sheet; a folded table with more stays off paper
+LEVELS = {"good": ("✓", "good"), "fair": ("!", "fair"), "bad": ("✕", "bad")}  # a sign, and what it says
+
+
+class Cell(NamedTuple):
+    """A cell as it prints, and the value it is sorted by: empty for words and for what is missing."""
+
+    text: str
+    value: str
 
 
 def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str, str]) -> str:
@@ -25,18 +40,60 @@ def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["chart"] = svg
-    environment.filters["alt"] = alt_text
+    environment.filters |= {"chart": svg, "alt": alt_text, "cells": cells}
     return environment.get_template("report.html").render(
         name=name,
         study=study,
         pages=pages,
         manifest=manifest,
-        currency=study.orders.money_unit,
-        horizon=in_words(study.economics.horizon),
-        margin=percent(study.economics.margin),
-        discount=percent(study.economics.discount),
+        scope=scope(study),
+        sheet=SHEET,
+        levels=LEVELS,
+        **_own_code(),
     )
+
+
+def _own_code() -> dict[str, Any]:
+    """The style and the script, and the script's hash: the page lets no other one run."""
+    from markupsafe import Markup
+
+    style, script = (
+        (files("clv.reporting") / "templates" / name).read_text(encoding="utf-8")
+        for name in ("report.css", "report.js")
+    )
+    hashed = b64encode(sha256(script.encode()).digest()).decode()
+    return {"style": Markup(style), "script": Markup(script), "script_hash": hashed}
+
+
+def scope(study: Study) -> list[tuple[str, str]]:
+    """What every figure of the report shares, by its label."""
+    e = study.economics
+    return [
+        ("As of", str(study.as_of)),
+        ("Customers", f"{study.purchase.customers:,.0f}"),
+        ("Currency", study.orders.money_unit),
+        ("Horizon", in_words(e.horizon)),
+        ("Margin", percent(e.margin)),
+        ("Discount", f"{percent(e.discount)} a year"),
+    ]
+
+
+def cells(table: Table) -> list[list[Cell]]:
+    """The rows of a table, each cell with its value beside its words."""
+    values = [
+        [""] * len(table.frame) if c.kind == "text" else [_value(v) for v in table.frame[c.key]]
+        for c in table.columns
+    ]
+    return [
+        [Cell(*pair) for pair in zip(words, row, strict=True)]
+        for words, row in zip(table.cells(), zip(*values, strict=True), strict=True)
+    ]
+
+
+def _value(value: Any) -> str:
+    """A number as a script reads it."""
+    number = float(value)
+    return "" if np.isnan(number) else repr(number).removesuffix(".0").replace("inf", "Infinity")
 
 
 def alt_text(table: Table) -> str:
