@@ -54,7 +54,7 @@ class Base:
 
     def ages(self, rows: Any) -> Array:
         """Ages of some histories that their futures are drawn of."""
-        T = self.history.T[rows]
+        T = np.asarray(self.history.T[rows])
         if not self.coarse:
             return T
         return np.where(T > 0, np.exp(_AGES * np.rint(np.log(np.where(T > 0, T, 1.0)) / _AGES)), 0.0)
