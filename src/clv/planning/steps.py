@@ -19,7 +19,7 @@ from clv.units import daily_discount
 if TYPE_CHECKING:
     import pandas as pd
 
-START, REST, END = "formula 1 as quoted", "rest of the model", "model"
+START, REST, END = "formula 1", "rest of the model", "model"
 WORDS = dict(
     zip(
         STEPS,
@@ -44,8 +44,8 @@ class Bridge:
     What each step means is in `clv.planning.rungs`. "heterogeneity" puts customers who differ, each leaving
     by itself, in place of one average customer: where it comes before "churn definition" it leaves that
     nothing to change. "rest of the model" is what remains: draws of the parameters in place of their mode, a
-    simpler model where the data do not tell, the forecast's level. Where CAC is not known, the bridge starts
-    with the formula before CAC, and its steps are NaN. `reversals` are pairs of segments that the model ranks
+    simpler model where the data do not tell, the forecast's level. "formula 1" is as quoted; where CAC is not
+    known it is before CAC, whose steps are NaN. `reversals` are pairs of segments that the model ranks
     the other way round.
     """
 
@@ -71,7 +71,7 @@ class Bridge:
         one: Mapping[Any, float] = self.wide.loc[[ALL]].to_dict("records")[0]
         steps = {name: one[name] for name in (*WORDS.values(), REST) if np.isfinite(one[name])}
         name = max(steps, key=lambda step: abs(steps[step]))
-        start = START if np.isfinite(one["before CAC"]) else "formula 1 before CAC"
+        start = f"{START} {'as quoted' if np.isfinite(one['before CAC']) else 'before CAC'}"
         return (
             f"Of a new customer {start} says {money(one[START])}, the model {money(one[END])}. "
             f"The largest step is {name}: {steps[name]:+,.2f}."
