@@ -83,7 +83,10 @@ class HoldoutResult:
 
 
 def evaluate_holdout(
-    holdout: Holdout, economics: Economics, inference: Inference = MAXIMUM_LIKELIHOOD
+    holdout: Holdout,
+    economics: Economics,
+    inference: Inference = MAXIMUM_LIKELIHOOD,
+    model: type[Any] = BGNBD,
 ) -> HoldoutResult:
     """Fit at the cut, forecast the hold-out, and set run-rates and both formulas beside it.
 
@@ -93,7 +96,7 @@ def evaluate_holdout(
     import pandas as pd
 
     try:
-        purchase, spend = (inference.fit(model, holdout.rfm) for model in (BGNBD, GammaGamma))
+        purchase, spend = (inference.fit(kind, holdout.rfm) for kind in (model, GammaGamma))
     except FitError as error:
         raise ConfigError(
             f"C007 holdout leaves too little to learn from up to {holdout.cut}: {error.messages[0][5:]} "

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from clv.evaluation.choice import ModelChoice
-from clv.evaluation.levels import Level
+from clv.evaluation.levels import Level, level
 from clv.fitting.result import Fit
 
 if TYPE_CHECKING:
@@ -59,6 +59,12 @@ class Backtest:
         than that of the back-test may well be missed by more.
         """
         return self.levels[self.choice].range
+
+    @property
+    def spread(self) -> tuple[float, float, float]:
+        """The same around 1: for forecasts of other lengths, whose level this window cannot correct."""
+        errors = self.table[self.table["contender"] == self.choice].set_index("origin")["value_error"]
+        return level(None, {}, errors.to_dict()).range
 
     @property
     def _shown(self) -> pd.DataFrame:

@@ -79,16 +79,19 @@ def study(
     *,
     holdout: dt.date | None = None,
     inference: Inference = MAXIMUM_LIKELIHOOD,
+    model: type[Any] = BGNBD,
+    level: float | Sequence[float] = 1.0,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Study:
     """Run the whole path on a log: check, count, fit, hold out, forecast, compare.
 
     `holdout` is the day that ends the calibration period of the hold-out, which runs to as_of. `inference`
-    says by what method models are fitted, and with which priors.
+    says by what method models are fitted, and with which priors; `model` is that of purchases, and `level`
+    what a back-test says of it, as in `clv.forecast`.
     `progress` is called with the name of each step before it begins. Raises DataError, ConfigError or
     FitError where the path cannot go on.
     """
-    inference.check(BGNBD, GammaGamma)
+    inference.check(model, GammaGamma)
     progress("Counting customers")
     rfm = orders.rfm()
     cuts = RFMCuts.of(rfm)
@@ -99,13 +102,14 @@ def study(
         held = split(orders, holdout)
         held_cuts = RFMCuts.of(held.rfm)
         held = held.with_rfm(held_cuts.apply(held.rfm))
-        tested = evaluate_holdout(held, economics, inference)
+        tested = evaluate_holdout(held, economics, inference, model)
     progress("Fitting purchases and spend")
-    purchase, spend = (inference.fit(model, rfm) for model in (BGNBD, GammaGamma))
+    purchase, spend = (inference.fit(kind, rfm) for kind in (model, GammaGamma))
     progress("Forecasting every customer")
     terms: dict[str, Any] = {"margin": economics.margin, "discount": economics.discount}
     reach = economics.allow_extrapolation
-    ahead = forecast(purchase, spend, rfm, economics.horizon, **terms, allow_extrapolation=reach)
+    horizon = economics.horizon
+    ahead = forecast(purchase, spend, rfm, horizon, **terms, level=level, allow_extrapolation=reach)
     lifetime = _lifetime(ahead)
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
