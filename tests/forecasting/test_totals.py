@@ -13,7 +13,8 @@ import clv
 from clv.errors import ConfigError
 from clv.forecasting import lines
 from clv.forecasting.lines import FEW, Line, Rows, lines_of
-from clv.forecasting.newcomers import FirstOrder, Wave, newcomers
+from clv.forecasting.newcomers import FirstOrder, Wave, just_acquired, newcomers
+from clv.forecasting.plans import first_orders
 from clv.forecasting.stream import Base
 from one_by_one import PURCHASE, RATE, SPEND, base, jittered, lives
 
@@ -285,6 +286,19 @@ def test_totals_say_what_they_are(year):
     for part in ("2,357 existing customers", "next 12 months", "30 % margin", "bands: 5 to 95 % of chance"):
         assert part in repr(shown)
         assert part in shown._repr_html_()
+
+
+@pytest.mark.parametrize("kind", [clv.BGNBD, clv.MBGNBD, clv.ParetoNBD, clv.NBD])
+def test_single_new_customers_are_worth_on_average_what_their_mean_says(kind, sample_rfm):
+    """In MBG/NBD some leave at their first order."""
+    fits = [clv.fit(k, sample_rfm) for k in (kind, clv.GammaGamma)]
+    ahead = clv.forecast(*fits, sample_rfm, **TERMS)
+    first = first_orders(sample_rfm, (), telling=True)[()]
+    mean, one = just_acquired(ahead.newcomer({}), first, ahead.t, ahead.rate)
+    chance = one.std() / np.sqrt(one.size)
+    assert one.mean() == pytest.approx(mean.mean(), abs=5 * chance)
+    line = newcomers(ahead.newcomer({}), first, [Wave(0.0, 1e-6, 1)], np.array([ahead.t]), ahead.rate)
+    assert np.sqrt(line.variance[3, -1]) == pytest.approx(one.std(), rel=0.1)
 
 
 def test_a_new_customer_is_worth_its_first_order_and_what_follows(year, sample_rfm):

@@ -11,12 +11,11 @@ from scipy.special import beta as beta_function
 import clv
 from clv.errors import ConfigError
 from clv.evaluation.compare import OTHER, compare
-from clv.forecasting.newcomers import FirstOrder
+from clv.forecasting.newcomers import FirstOrder, revenues
 from clv.forecasting.stream import Base
 from clv.forecasting.totals import ALL
-from clv.planning.payback import paid_back, revenues
 from clv.planning.prospects import band, part_of, prospects_of
-from clv.planning.ratios import UnitEconomics, unit_economics
+from clv.planning.ratios import UnitEconomics, paid_back, unit_economics
 from one_by_one import PURCHASE, RATE, SPEND, jittered, lives
 
 MONTHS = np.array([365.25 / 12 / 7 * month for month in (1, 3, 6, 12)])
@@ -194,7 +193,9 @@ def test_small_segments_are_those_of_the_comparison(small_study):
 def test_values_at_another_level(sample):
     ahead, comparison = sample
     at_half = clv.forecast(ahead.purchase, ahead.spend, ahead.rfm, margin=0.3, discount=0.15, level=0.5)
-    half = unit_economics(at_half, comparison)
+    with pytest.raises(ConfigError, match=r"C010 the forecast has level 0\.5, the comparison 1"):
+        unit_economics(at_half, comparison)
+    half = unit_economics(at_half, clv.compare(at_half, comparison.economics, comparison.by))
     whole = unit_economics(ahead, comparison)
     np.testing.assert_allclose(half.table["value"], whole.table["value"] / 2)
     np.testing.assert_allclose(half.curve["contribution"], whole.curve["contribution"] / 2)

@@ -148,7 +148,7 @@ def test_nothing_remains_of_a_point_fit(sample):
     np.testing.assert_allclose(found.wide[REST], 0, atol=1e-9)
     np.testing.assert_allclose(found.wide[START], comparison.table["formula_1"])
     at_half = clv.forecast(ahead.purchase, ahead.spend, ahead.rfm, margin=0.3, discount=0.15, level=0.5)
-    half = bridge(at_half, comparison).wide
+    half = bridge(at_half, clv.compare(at_half, comparison.economics, comparison.by)).wide
     np.testing.assert_allclose(half[END], found.wide[END] / 2)
     np.testing.assert_allclose(half[REST], -found.wide[END] / 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,8 @@ class Comparison:
     formula_1_within), own_fit. Per existing customer: model_existing (discounted) and its total.
     Formula and model columns for new customers are NaN where segments are made of past behaviour.
 
+    `fits` are those of segments that have their own, of purchases and of spend; `level` is the forecast's.
+
     `holdout` has the total revenue of each segment in the hold-out, forecast by each contender and
     actual; None without a hold-out, and for undated segments of the customers table, which may know
     what came after the cut.
@@ -52,6 +54,8 @@ class Comparison:
     basis: str
     holdout: pd.DataFrame | None = None
     pooled: Sequence[str] = ()
+    fits: Mapping[str, tuple[Fit, Fit]] = field(default_factory=dict)
+    level: float = 1.0
 
     @property
     def members(self) -> set[str]:
@@ -98,16 +102,18 @@ def compare(
         raise ConfigError(f"C001 by must name a segment; got {by!r}. Segments here: {have}.")
     forecast, pooled = _merge_tiny(forecast, by)
     table = _formulas(forecast, economics, by)
+    fits: dict[str, tuple[Fit, Fit]] = {}
     for segment in table.index:
         shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
         own = None if shared else _own_fits(forecast, by, str(segment))
         purchase, spend = own or (forecast.purchase, forecast.spend)
         base = forecast.base.where(by, str(segment)) if own else forecast.base
+        fits |= {str(segment): own} if own else {}
         table.loc[segment, "own_fit"] = own is not None
         for name, discount in (("model_new", 0.0), ("model_new_discounted", economics.discount)):
-            table.loc[segment, name] = value_of_new(
-                purchase, spend, base, economics.horizon, margin=economics.margin, discount=discount
-            )
+            terms = {"margin": economics.margin, "discount": discount}
+            value = value_of_new(purchase, spend, base, economics.horizon, **terms)
+            table.loc[segment, name] = forecast.level * value
     table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
     table["value_to_cac"] = table["model_new_discounted"] / table["cac"].where(table["cac"] > 0)
     table["ratio"] = table["model_new"] / table["formula_1_within"]
@@ -119,7 +125,7 @@ def compare(
         f"{economics.churn_rule().sentence}."
     )
     held = _holdout(holdout, by, pooled) if holdout is not None else None
-    return Comparison(by, table, economics, forecast.rfm.as_of, basis, held, pooled)
+    return Comparison(by, table, economics, forecast.rfm.as_of, basis, held, pooled, fits, forecast.level)
 
 
 _NEW_CUSTOMER = [
@@ -160,6 +166,9 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
         [formula_inputs(rfm, rule, days, by, **sums), formula_inputs(rfm, rule, days, None, **sums)]
     )
     cac = pd.Series([_cac(economics, str(s)) for s in i.index], index=i.index, dtype=float)
+    if np.isnan(cac[ALL]):  # of the base at its own mix, where it is known of everyone
+        segments = i.index != ALL
+        cac[ALL] = np.average(cac[segments], weights=i.customers[segments])
     margin = economics.margin
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
     lifetime = (i.aov, i.orders_per_customer, cac, margin)

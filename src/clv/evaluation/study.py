@@ -127,7 +127,7 @@ def study(
         tested,
         sorted(comparisons, key=lambda c: c.behavioural),
         spend_by_age(orders, rfm),
-        value_of_new(purchase, spend, rfm, economics.horizon, **terms),
+        ahead.level * value_of_new(purchase, spend, rfm, economics.horizon, **terms),
         _beyond_five_years(lifetime),
         held_cuts,
     )

@@ -71,21 +71,38 @@ def just_acquired(base: Base, first: FirstOrder, t: float, rate: float) -> tuple
     The mean in each draw, and single customers, (draws, futures).
     """
     base = base.paired(DRAWS)
-    cell = next(next(over_blocks(base, lambda block: block.cells())))
     f = first.drawn(base.draws)
-    mean = f + base.paid_share * first.repeats(cell.spend, f) * np.ravel(
-        cell.purchase.discounted_purchases(base.history, rate, t)
+    mean = f + base.paid_share * first.repeats(base.spend, f) * np.ravel(
+        base.purchase.discounted_purchases(base.history, rate, t)
     )
-    shape = base.draws, MOST // base.draws
-    p, q, gamma = vars(cell.spend).values()
-    one = first.values(cell.rng, shape) * (f / max(first.mean, 1e-300))[:, None]
-    told = (cell.rng.random(shape) < first.telling) & (one > 0)
-    scale = (gamma + told * one) / cell.rng.standard_gamma(q + p * told)
-    future = next(cell.futures(shape))
-    for count, discount in discounted_counts(cell.rng, future, step_ends(t, rate), rate):
-        paid = cell.rng.binomial(count.astype(np.int64), base.paid_share)
-        one += discount * scale * cell.rng.standard_gamma(p * paid)
+    *_, one = revenues(base, first, step_ends(t, rate), rate)
     return mean, one
+
+
+def revenues(base: Base, first: FirstOrder, ends: Sequence[Any] | Array, rate: float) -> Iterator[Array]:
+    """Yield discounted revenue so far of single customers, (draws, futures): at first, and at each end.
+
+    `base` is a newcomer's, with as many draws in either model; `ends` and 1/`rate` are in its time unit.
+    Orders between two ends are discounted at their mean.
+    """
+    cell = next(next(over_blocks(base, lambda block: block.cells())))
+    shape, rng = (base.draws, MOST // base.draws), cell.rng
+    p, q, gamma = vars(cell.spend).values()
+    total = first.values(rng, shape) * (first.drawn(base.draws) / max(first.mean, 1e-300))[:, None]
+    told = (rng.random(shape) < first.telling) & (total > 0)
+    scale = (gamma + told * total) / rng.standard_gamma(q + p * told)
+    stays = _stays(cell, base, shape)
+    yield total
+    for count, discount in discounted_counts(rng, next(cell.futures(shape)), ends, rate):
+        paid = rng.binomial((count * stays).astype(np.int64), base.paid_share)
+        total = total + discount * scale * rng.standard_gamma(p * paid)
+        yield total
+
+
+def _stays(cell: Cell, base: Base, shape: tuple[int, int]) -> Array:
+    """Whether customers are still there after their first order: in some models they may leave at it."""
+    stays = np.asarray(cell.purchase.p_alive(base.history)).reshape(-1, 1)
+    return np.asarray(cell.rng.random(shape) < stays)
 
 
 def newcomers(base: Base, first: FirstOrder, waves: Sequence[Wave], ends: Array, rate: float) -> Line:
@@ -172,13 +189,13 @@ class _Acquired:
     def _squares(self) -> Array:
         """E[x²] of each measure of one customer, (measures, spans), from futures."""
         cell, shape = self._cell, (self._base.draws, -(-MOST // self._base.draws))
-        future = next(cell.futures(shape))
+        future, stays = next(cell.futures(shape)), _stays(cell, self._base, shape)
         u = cell.rng.uniform(self._wave.start, self._wave.end, shape)
         sums = np.zeros((5, len(self._ends) + 1, *shape))  # repeats, d, d²; first orders, and theirs d
         for at, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
             steps = [np.maximum(step - u, 0.0) for step in start + step_ends(end - start, self._rate)]
             for count, discount in discounted_counts(cell.rng, future, steps, self._rate):
-                late = discount * np.exp(-self._rate * u)
+                count, late = count * stays, discount * np.exp(-self._rate * u)
                 sums[:3, at] += count, count * late, count * late**2
             new = (u >= start) & (u < end)
             sums[3:, at] = new, new * np.exp(-self._rate * u)

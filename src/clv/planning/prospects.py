@@ -17,7 +17,6 @@ import numpy as np
 
 from clv.data.rfm import RFM
 from clv.errors import ConfigError
-from clv.fitting.inference import like
 from clv.fitting.result import Fit
 from clv.forecasting.customers import Forecast
 from clv.forecasting.economics import Economics
@@ -63,6 +62,16 @@ class Compared(Protocol):
         ...
 
     @property
+    def level(self) -> float:
+        """What the forecast multiplies values by."""
+        ...
+
+    @property
+    def fits(self) -> Mapping[str, tuple[Fit, Fit]]:
+        """Those of segments that have their own."""
+        ...
+
+    @property
     def members(self) -> set[str]:
         """Every value of the segment column."""
         ...
@@ -92,7 +101,7 @@ class Prospect:
     @property
     def value(self) -> float:
         """Contribution expected over the horizon, first order included, discounted, before CAC."""
-        return float(self.row["model_new_discounted"]) * self.forecast.level
+        return float(self.row["model_new_discounted"])
 
     def value_by(self, horizon: str) -> float:
         """Return the same over another horizon."""
@@ -155,6 +164,7 @@ def check_alike(forecast: Forecast, comparison: Compared) -> None:
         "horizon": (forecast.horizon, economics.horizon),
         "margin": (forecast.margin, economics.margin),
         "discount": (forecast.discount, economics.discount),
+        "level": (forecast.level, comparison.level),
     }
     wrong = [
         f"C010 the forecast has {name} {mine}, the comparison {other}; they must be one."
@@ -172,10 +182,10 @@ def check_alike(forecast: Forecast, comparison: Compared) -> None:
 
 def _own(forecast: Forecast, comparison: Compared, name: str) -> Forecast:
     """Return the forecast with a segment's own fits and customers, where it was valued by them."""
-    if not comparison.table.loc[name, "own_fit"]:
+    if name not in comparison.fits:
         return forecast
+    purchase, spend = comparison.fits[name]
     part = part_of(forecast.rfm, comparison, name)
-    purchase, spend = (_again(fit, part) for fit in (forecast.purchase, forecast.spend))
     return dataclasses.replace(forecast, purchase=purchase, spend=spend, rfm=part)
 
 
@@ -187,10 +197,6 @@ def part_of(rfm: RFM, comparison: Compared, name: str) -> RFM:
         return rfm.where(comparison.by, name)
     table = rfm.table
     return dataclasses.replace(rfm, table=table.filter(table[comparison.by].isin(list(comparison.pooled))))
-
-
-def _again(fit: Fit, part: RFM) -> Fit:
-    return like(fit).fit(type(fit.estimate), part)
 
 
 def band(drawn: Array) -> tuple[float, float]:

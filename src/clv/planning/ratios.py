@@ -12,9 +12,10 @@ import numpy as np
 from clv.errors import ConfigError
 from clv.forecasting.checks import check_reach
 from clv.forecasting.customers import Forecast
+from clv.forecasting.newcomers import FirstOrder, revenues
+from clv.forecasting.stream import Base
 from clv.forecasting.totals import ALL
 from clv.models.protocols import Array
-from clv.planning.payback import paid_back
 from clv.planning.prospects import Compared, Prospect, band, doubt, new_basis, prospects_of
 from clv.units import horizon_days, in_words
 
@@ -164,6 +165,11 @@ def _curve(prospect: Prospect, months: int) -> pd.DataFrame:
             "p_paid_back": back,
         }
     )
+
+
+def paid_back(base: Base, first: FirstOrder, ends: Array, rate: float, needed: Array | float) -> Array:
+    """P(a single customer has brought the revenue `needed`) by 0 and by each end, over draws and chance."""
+    return np.array([(total >= needed).mean() for total in revenues(base, first, ends, rate)])
 
 
 def _notes(forecast: Forecast, comparison: Compared, table: pd.DataFrame) -> list[str]:

@@ -155,22 +155,17 @@ def review(
 
     Parameters
     ----------
-    orders, economics : the log, and what its purchases are worth
     by : the segment column that customers are acquired in; by default the first of the log, or the cohort
     model : of purchases; "auto" takes the likeliest of BG/NBD, MBG/NBD and Pareto/NBD
-    inference : how models are fitted
     holdout : last day of the calibration period of a hold-out by segment, which runs to as_of
     origins, window : of the back-test; 0 origins leave it out. The window is by default the longest of 6, 3
         and 1 months before which there is log for three
     plan : new customers to be acquired, as in `Forecast.totals`
-    ledger : net revenue by period: path, frame or table
-    spend : marketing spend by period and segment; gives the acquisition cost that economics does not name
+    ledger, spend : net revenue by period, marketing spend by period and segment: path, frame or table
+        Spend gives the acquisition cost where economics has none.
     spending : a budget to split
-    fiscal_year_start : month
 
-    Raises
-    ------
-    DataError, ConfigError, FitError
+    Raises DataError, ConfigError and FitError.
     """
     notes: list[str] = []
     rfm = orders.rfm()
