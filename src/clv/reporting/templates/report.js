@@ -16,8 +16,8 @@
 
   // Pages. "until-found": the browser's own search still looks into the hidden ones.
 
-  const target = () => location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const wanted = () => pages.find(page => page.contains(target() || null)) || pages[0];
+  const target = () => document.getElementById(location.hash.slice(1));
+  const wanted = () => pages.find(page => page.contains(target())) || pages[0];
 
   function show(page) {
     for (const other of pages) {
