@@ -52,7 +52,14 @@ if TYPE_CHECKING:
     from clv.models.histories import PurchaseHistory as PurchaseHistory
     from clv.models.histories import RetentionHistory as RetentionHistory
     from clv.models.histories import SpendHistory as SpendHistory
+    from clv.planning.ratios import unit_economics as unit_economics
+    from clv.planning.response import ResponseCurve as ResponseCurve
+    from clv.planning.spending import budget as budget
+    from clv.planning.steps import bridge as bridge
+    from clv.planning.what_ifs import scenarios as scenarios
     from clv.reporting.figures import show as show
+    from clv.reporting.reviews import Spending as Spending
+    from clv.reporting.reviews import review as review
 
 _MODULES = {"datasets": "clv.datasets", "nuts": "clv.fitting.nuts"}
 _HOMES = {
@@ -70,10 +77,14 @@ _HOMES = {
     "RFM": "clv.data.rfm",
     "RFMCuts": "clv.data.segments",
     "Renewals": "clv.data.renewals",
+    "ResponseCurve": "clv.planning.response",
     "RetentionHistory": "clv.models.histories",
     "SpendHistory": "clv.models.histories",
+    "Spending": "clv.reporting.reviews",
     "Transactions": "clv.data.contract",
     "backtest": "clv.evaluation.rolling",
+    "bridge": "clv.planning.steps",
+    "budget": "clv.planning.spending",
     "compare": "clv.evaluation.compare",
     "compare_models": "clv.evaluation.choice",
     "compare_pooling": "clv.evaluation.pooling",
@@ -86,10 +97,13 @@ _HOMES = {
     "prior_predictive": "clv.evaluation.predictive",
     "prior_sensitivity": "clv.evaluation.sensitivity",
     "priors": "clv.fitting.priors",
+    "review": "clv.reporting.reviews",
+    "scenarios": "clv.planning.what_ifs",
     "show": "clv.reporting.figures",
     "split": "clv.data.holdout",
     "splits": "clv.data.holdout",
     "study": "clv.evaluation.study",
+    "unit_economics": "clv.planning.ratios",
 }
 
 
