@@ -75,7 +75,7 @@ def findings(study: Study) -> Table:
         "What the checks found",
         (
             Column("code", "Code", "text"),
-            Column("severity", "", "text"),
+            Column("severity", "Kind", "text"),
             Column("message", "Finding", "text"),
         ),
         pd.DataFrame(rows or [("–", "", "Nothing to report.")], columns=["code", "severity", "message"]),

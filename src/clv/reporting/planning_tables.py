@@ -1,0 +1,250 @@
+"""Tables of the planning pages: unit economics, the bridge, scenarios, and the budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from clv.forecasting.totals import ALL
+from clv.planning.rungs import STEPS
+from clv.planning.steps import END, REST, START, WORDS
+from clv.planning.what_ifs import BASE, MODEL, NEW
+from clv.reporting.grid import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clv.planning.ratios import UnitEconomics
+    from clv.planning.spending import Budget
+    from clv.planning.steps import Bridge
+    from clv.planning.what_ifs import Scenarios
+
+_WHO = {NEW: "new", BASE: "base"}
+
+
+def ratios(units: UnitEconomics, money: str = "") -> Table:
+    """Value against acquisition cost by segment, with bands and probabilities."""
+    frame = units.table.reset_index()
+    frame["segment"] = _marked(frame["segment"], frame["few"])
+    known = frame["cac"].notna().any()
+    columns = [Column("segment", "Segment", "text"), Column("customers", "Customers", "count")]
+    columns += [Column("cac", "CAC", "money")] if known else []
+    columns += [
+        Column("value", "Value, the most a customer may cost", "money"),
+        *_band("value", "money"),
+    ]
+    if known:
+        columns += [
+            Column("value_to_cac", "Value ÷ CAC", "ratio"),
+            *_band("value_to_cac", "ratio"),
+            Column("p_above_1", "P(mean ratio > 1)", "share"),
+            Column("p_above_3", "P(mean ratio > 3)", "share"),
+            Column("payback_month", "Mean paid back by month", "count"),
+            Column("p_paid_back", f"Customers paid back in {units.months} months", "share"),
+        ]
+    columns = [column for column in columns if frame[column.key].notna().any()]
+    return Table(
+        "ratios",
+        "What a new customer brings against what it costs",
+        columns,
+        frame,
+        f"{units.basis}. {units.notes[0]}",
+        total=True,
+        unit=money,
+    )
+
+
+def payback(units: UnitEconomics, money: str = "") -> Table:
+    """Contribution so far of a new customer by month, of all segments together, and who has paid back."""
+    frame = units.curve[units.curve["segment"] == ALL].reset_index(drop=True)
+    frame["cac"] = units.table["cac"][ALL]
+    columns = [
+        Column("month", "Months since the first order", "count"),
+        Column("contribution", "Contribution so far", "money"),
+        *_band("contribution", "money"),
+        Column("cac", "CAC", "money"),
+        Column("net", "Less CAC", "money"),
+        Column("p_paid_back", "Customers paid back", "share"),
+    ]
+    columns = [column for column in columns if frame[column.key].notna().any()]
+    title = "How a new customer pays back what it cost"
+    return Table("payback", title, columns, frame, f"{units.basis}. All customers.", unit=money)
+
+
+def steps(found: Bridge, money: str = "", segment: str = ALL) -> Table:
+    """The bridge of one segment, step by step, in both orders."""
+    frame = found.table[found.table["segment"] == segment].drop(columns="segment")
+    frame = frame[frame["amount"].notna()].reset_index(drop=True)
+    columns = (
+        Column("step", "Step", "text"),
+        Column("amount", "Adds", "money"),
+        Column("level", "Value with it", "money"),
+        Column("reversed", "Adds, in the reverse order", "money"),
+    )
+    title = f"From formula 1 to the model, step by step: {segment}"
+    return Table("steps", title, columns, frame, f"{found.basis}. {found.notes[0]}", total=True, unit=money)
+
+
+def bridges(found: Bridge, money: str = "") -> Table:
+    """The bridge of every segment, a row each."""
+    frame = found.wide.reset_index()
+    names = [START, *(WORDS[step] for step in STEPS), REST, END]
+    columns = [Column("segment", "Segment", "text"), *(Column(n, _capital(n), "money") for n in names)]
+    columns = [column for column in columns if column.key == "segment" or frame[column.key].notna().any()]
+    return Table("bridges", "The same by segment", columns, frame, f"{found.basis}.", total=True, unit=money)
+
+
+def tornado(found: Scenarios, who: str, money: str = "") -> Table:
+    """What each lever does to a new customer or to the base by the model, the widest first."""
+    rows = found.table[(found.table["who"] == who) & found.table["width"].notna()]
+    frame = rows[rows["by"] == MODEL].reset_index(drop=True)
+    frame["row"] = _levers(frame)
+    whose = "the existing base" if who == BASE else "a new customer, less CAC"
+    return Table(
+        f"tornado_{_WHO[who]}",
+        f"What moves the value of {whose}",
+        _SIDES,
+        frame,
+        f"{found.basis}. By the model; each lever alone.",
+        unit=money,
+    )
+
+
+def levers(found: Scenarios, money: str = "") -> Table:
+    """The same for everyone and by each method, formulas included."""
+    frame = found.table[found.table["width"].notna()].reset_index(drop=True)
+    frame["row"] = _levers(frame)
+    columns = (Column("who", "Of", "text"), Column("by", "By", "text"), *_SIDES)
+    return Table(
+        "levers", "Every lever, by model and formulas", columns, frame, f"{found.basis}.", unit=money
+    )
+
+
+_SIDES = (
+    Column("row", "Lever", "text"),
+    Column("down", "Lower", "money"),
+    Column("base", "As it is", "money"),
+    Column("up", "Higher", "money"),
+)
+
+
+def two_way(found: Scenarios, money: str = "") -> Table:
+    """Contribution of the base when two levers move at once: one down the rows, one across."""
+    first, second = found.two_way.columns[:2]
+    value = f"{BASE}, {MODEL}"
+    wide = found.two_way.pivot(index=first, columns=second, values=value)
+    frame = pd.DataFrame({"row": [_capital(_signed(float(v))) for v in wide.index]})
+    columns = [Column("row", _capital(_lever(first)), "text")]
+    for change, values in zip(map(float, wide.columns), wide.to_numpy().T, strict=True):
+        frame[f"{change:.6g}"] = values
+        columns.append(Column(f"{change:.6g}", f"{_lever(second)} {_signed(change)}", "money"))
+    title = f"{_capital(_lever(first))} and {_lever(second)} together: contribution of the existing base"
+    return Table("two_way", title, columns, frame, f"{found.basis}. By the model.", unit=money)
+
+
+def retention(found: Scenarios, money: str = "") -> Table:
+    """What some points of retention are worth."""
+    frame = found.retention.reset_index(names="row")
+    frame["row"] = [_capital(name) for name in frame["row"]]
+    columns = (
+        Column("row", "Of", "text"),
+        Column("retention", "Retention of a year", "share"),
+        Column("retention_after", f"With {found.points * 100:g} points more", "share"),
+        Column("value", "Value", "money"),
+        Column("value_after", "Value then", "money"),
+        Column("worth", "Worth", "money"),
+    )
+    return Table(
+        "retention",
+        f"What {found.points * 100:g} points of retention are worth",
+        columns,
+        frame,
+        f"{found.basis}. Retention: customers who are alive now and still are in a year, by the model.",
+        unit=money,
+    )
+
+
+def ways(found: Budget, money: str = "") -> Table:
+    """Ways to spend the budget, and what each is worth."""
+    frame = _given(found.table).reset_index(names="row")
+    frame["row"] = [_capital(name) for name in frame["row"]]
+    columns = (
+        Column("row", "Way to spend", "text"),
+        Column("spend", "Spend", "money"),
+        Column("value", "Value, base and acquired", "money"),
+        Column("net", "Less spend", "money"),
+        Column("net_p10", "In one case of ten less than", "money"),
+        Column("regret", "Short of the recommended", "money"),
+    )
+    return Table("ways", "Ways to spend the budget", columns, frame, f"{found.basis}.", unit=money)
+
+
+def split(found: Budget, money: str = "") -> Table:
+    """The recommended split, beside last year's."""
+    frame = _given(found.split).reset_index(names="row")
+    columns = [
+        Column("row", "Spend on", "text"),
+        Column("recommended", "Recommended", "money"),
+        Column("last_year", "Last year", "money"),
+        Column("cac", "CAC at that spend", "money"),
+        Column("marginal", "The last unit brings", "ratio"),
+    ]
+    columns = [column for column in columns if frame[column.key].notna().any()]
+    basis = f"{found.basis}. The last unit of money spent, or the first where none is, brings so much back."
+    return Table("split", "What to spend on what", columns, frame, basis, unit=money)
+
+
+def break_evens(found: Budget, money: str = "") -> Table:
+    """The most that a customer may cost, by segment."""
+    frame = found.acquisition.reset_index(names="row")
+    columns = [
+        Column("row", "Segment", "text"),
+        Column("cac", "CAC", "money"),
+        Column("break_even_cac", "Break-even CAC", "money"),
+        Column("break_even_p10", "… in the lowest of ten cases", "money"),
+    ]
+    columns = [column for column in columns if frame[column.key].notna().any()]
+    title = "The most that a new customer may cost"
+    return Table("break_evens", title, columns, frame, f"{found.basis}.", total=True, unit=money)
+
+
+def needed(found: Budget, money: str = "") -> Table:
+    """Points of retention that retention spend has to bring to pay."""
+    frame = found.retention.reset_index(names="spend")
+    columns = (
+        Column("spend", "Retention spend", "money"),
+        Column("points", "Pays from so many points of a year's retention", "share"),
+    )
+    title = "What retention spend has to bring to pay"
+    return Table("needed", title, columns, frame, f"{found.basis}. A dash: no gain is enough.", unit=money)
+
+
+def _band(name: str, kind: str) -> list[Column]:
+    return [Column(f"{name}_p05", "5 %", kind), Column(f"{name}_p95", "95 %", kind)]  # type: ignore[arg-type]
+
+
+def _given(frame: pd.DataFrame | None) -> pd.DataFrame:
+    return pd.DataFrame() if frame is None else frame
+
+
+def _levers(frame: pd.DataFrame) -> list[str]:
+    return [
+        f"{_capital(_lever(n))} ±{100 * c:g} %" for n, c in zip(frame["lever"], frame["change"], strict=True)
+    ]
+
+
+def _lever(name: str) -> str:
+    return {"cac": "CAC"}.get(name, name.replace("_", " "))
+
+
+def _signed(change: float) -> str:
+    return "as it is" if abs(change) < 1e-9 else f"{100 * change:+g} %".replace("-", "−")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _marked(names: Sequence[str] | pd.Series, few: Sequence[bool] | pd.Series) -> list[str]:
+    return [f"{name}{' (few)' if small else ''}" for name, small in zip(names, few, strict=True)]
