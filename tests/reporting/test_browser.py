@@ -30,6 +30,7 @@ from clv.evaluation.study import Study
 from clv.reporting.grid import Column, Page, Table
 from clv.reporting.html import SHEET, render
 from clv.reporting.pages import pages
+from clv.reporting.reviews import Review
 from clv.reporting.shades import ENOUGH, contrast
 
 MADE_ROWS = 80  # numbered ones of a table that is made for these tests
@@ -51,8 +52,8 @@ def reports(
     """CDNOW, the shop with hostile names, and pages made to be sorted, filtered and folded."""
     folder, found = tmp_path_factory.mktemp("pages"), {}
     for name, study, shown in (
-        ("CDNOW", cdnow_study, pages(cdnow_study)),
-        ("hostile", small_study, pages(small_study)),
+        ("CDNOW", cdnow_study, pages(Review(cdnow_study))),
+        ("hostile", small_study, pages(Review(small_study))),
         ("made", small_study, made(hostile)),
     ):
         path = folder / f"{name}.html"

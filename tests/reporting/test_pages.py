@@ -16,6 +16,7 @@ from clv.evaluation.study import Study
 from clv.reporting import decision, pages
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import miss
+from clv.reporting.reviews import Review
 
 OTHERS = {"Repeat run-rate": 0.345, "Formula 1": 1.2, "Formula 2": -0.5}
 
@@ -147,11 +148,11 @@ def test_a_holdout_in_which_nothing_was_bought_gives_no_verdict(small_study: Stu
     said = pages.verdict(silent)
     assert "Use " not in said
     assert "nan" not in said
-    assert all("nan" not in page.finding and "–" not in page.finding for page in pages.pages(silent))
-    light = {light.name: light for light in decision.lights(silent)}["Hold-out"]
+    assert all("nan" not in page.finding and "–" not in page.finding for page in pages.pages(Review(silent)))
+    light = {light.name: light for light in decision.lights(Review(silent))}["Hold-out"]
     assert (light.level, light.words) == ("fair", "nothing was bought in it")
     assert decision.model_error(silent) is None
-    assert "nothing here says how far off" in decision.decision(silent).finding
+    assert "nothing here says how far off" in decision.decision(Review(silent)).finding
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_the_gap_to_formula_1_is_a_share_of_the_model(small_study: Study, formul
     table = first.table.copy()
     table.loc[ALL, ["formula_1_within", "formula_2_within", "model_new"]] = (formula, math.nan, 20.0)
     told = [dataclasses.replace(first, table=table), *small_study.comparisons[1:]]
-    finding = pages.formulas(dataclasses.replace(small_study, comparisons=told)).finding
+    finding = pages.formulas(Review(dataclasses.replace(small_study, comparisons=told))).finding
     assert said in finding
     assert "formula 2 gives –." in finding  # churn that could not be measured
 
@@ -181,19 +182,19 @@ def test_the_gap_to_formula_1_is_a_share_of_the_model(small_study: Study, formul
 )
 def test_the_light_of_the_holdout(small_study: Study, error: float, level: str, words: str) -> None:
     told = judged(small_study, {MODEL: error}, {MODEL: 0.6})
-    light = {light.name: light for light in decision.lights(told)}["Hold-out"]
+    light = {light.name: light for light in decision.lights(Review(told))}["Hold-out"]
     assert (light.level, light.words) == (level, words)
     assert (
         f"the same method came out {words.removeprefix('total ')} in total."
-        in decision.decision(told).finding
+        in decision.decision(Review(told)).finding
     )
 
 
 def test_without_a_holdout_nothing_is_promised(small_study: Study) -> None:
     blind = untested(small_study)
-    light = {light.name: light for light in decision.lights(blind)}["Hold-out"]
+    light = {light.name: light for light in decision.lights(Review(blind))}["Hold-out"]
     assert (light.level, light.words) == ("fair", "not tested")
-    made = pages.pages(blind)
+    made = pages.pages(Review(blind))
     assert not any(note.startswith("No hold-out by") for page in made for note in page.notes)
     assert "holdout" not in [page.id for page in made]
     assert "nothing here says how far off" in made[0].finding
@@ -224,7 +225,8 @@ def orders(severities: str = "", used: float = 100.0, left: float = 0.0) -> Any:
 )
 def test_lights_of_the_data(small_study: Study, name: str, log: Any, level: str) -> None:
     lights = {
-        light.name: light.level for light in decision.lights(dataclasses.replace(small_study, orders=log))
+        light.name: light.level
+        for light in decision.lights(Review(dataclasses.replace(small_study, orders=log)))
     }
     assert lights[name] == level
 
@@ -234,7 +236,7 @@ def test_refunds_left_out_lower_the_money_that_is_modelled(
 ) -> None:
     back = small_log.tail(30).assign(amount=-small_log["amount"].tail(30))
     log = Transactions(pd.concat([small_log, back]), as_of="2025-12-31", refunds="drop", currency="EUR")
-    light = decision.lights(dataclasses.replace(small_study, orders=log))[1]
+    light = decision.lights(Review(dataclasses.replace(small_study, orders=log)))[1]
     booked, given = small_log["amount"].sum(), -back["amount"].sum()
     assert given > 0
     assert light.words == f"{100 * booked / (booked + given):.1f} % of booked money is modelled"
@@ -243,7 +245,7 @@ def test_refunds_left_out_lower_the_money_that_is_modelled(
 def test_the_light_of_the_fit(small_study: Study) -> None:
     def level(**changed: Any) -> str:
         fit = dataclasses.replace(small_study.purchase, **changed)
-        lights = decision.lights(dataclasses.replace(small_study, purchase=fit))
+        lights = decision.lights(Review(dataclasses.replace(small_study, purchase=fit)))
         return {light.name: light.level for light in lights}["Fit"]
 
     assert level(boundary=()) == "good"
@@ -256,7 +258,7 @@ def test_draws_show_their_priors_and_a_failed_gate_is_red(small_study: Study) ->
         clv.fit(kind, small_study.rfm, method="laplace", draws=200) for kind in (clv.BGNBD, clv.GammaGamma)
     )
     drawn = dataclasses.replace(small_study, purchase=purchase, spend=spend)
-    page = pages.method(drawn)
+    page = pages.method(Review(drawn))
     assert "Draws from the posterior by importance sampling" in page.finding
     assert sum("every gate is passed" in note for note in page.notes) == 2
     estimates, priors = page.tables
@@ -266,48 +268,59 @@ def test_draws_show_their_priors_and_a_failed_gate_is_red(small_study: Study) ->
     assert priors.cells()[2][2:4] == ["0.02", "0.70"]
     assert priors.cells()[4][1:4] == ["all of them", "–", "–"]
     assert "under 0.1 %" in set(priors.frame["twice"])
-    assert decision.lights(drawn)[2].words == "every gate is passed"
-    assert decision.unknowns(drawn)[0].startswith("All figures are means over draws without bands")
+    assert decision.lights(Review(drawn))[2].words == "every gate is passed"
+    ahead = dataclasses.replace(drawn.forecast, purchase=purchase, spend=spend)
+    said = decision.unknowns(Review(dataclasses.replace(drawn, forecast=ahead)))[0]
+    assert said == "Bands hold 5 to 95 % of chance and parameters, not of seasons or drift."
     bad = dataclasses.replace(spend.posterior, diagnostics={"k_hat": 0.9})
-    light = decision.lights(dataclasses.replace(drawn, spend=dataclasses.replace(spend, posterior=bad)))[2]
+    light = decision.lights(
+        Review(dataclasses.replace(drawn, spend=dataclasses.replace(spend, posterior=bad)))
+    )[2]
     assert (light.level, light.words) == ("bad", "GammaGamma failed: see Method")
 
 
 def with_cac(study: Study, cac: float | None) -> Study:
-    return dataclasses.replace(study, economics=dataclasses.replace(study.economics, cac=cac))
+    economics = dataclasses.replace(study.economics, cac=cac)
+    of = [
+        dataclasses.replace(c, economics=economics, table=c.table.assign(cac=cac or math.nan))
+        for c in study.comparisons
+    ]
+    return dataclasses.replace(study, economics=economics, comparisons=of)
 
 
 def test_unknowns_follow_what_is_missing(small_study: Study, hostile: tuple[str, ...]) -> None:
-    said = " ".join(decision.unknowns(small_study))
+    said = " ".join(decision.unknowns(Review(small_study)))
     assert f"Acquisition cost is not given for {hostile[0]} (C005)" in said  # the one channel without
-    assert "C005" not in " ".join(decision.unknowns(with_cac(small_study, 10.0)))
+    assert "C005" not in " ".join(decision.unknowns(Review(with_cac(small_study, 10.0))))
     assert "Acquisition cost is not given (C005): no figure" in " ".join(
-        decision.unknowns(with_cac(small_study, None))
+        decision.unknowns(Review(with_cac(small_study, None)))
     )
     assert "No budget split" in said
     assert "extrapolated" not in said
     assert "shorter than two years" not in said  # 2024-01-01 to 2025-12-31
-    assert "the hold-out error is the only measure of doubt" in said
-    assert "nothing measures the doubt" in " ".join(decision.unknowns(untested(small_study)))
+    assert "Bands hold 5 to 95 % of chance alone: parameters are taken for certain" in said
+    assert "Nothing measured it" in decision.decision(Review(untested(small_study))).finding
 
 
 def test_unknowns_of_a_short_log(cdnow_study: Study) -> None:
-    said = " ".join(decision.unknowns(cdnow_study))
+    said = " ".join(decision.unknowns(Review(cdnow_study)))
     assert "shorter than two years" in said
     assert "2 customers placed their first order in use after the cut and spent" in said
     long = dataclasses.replace(cdnow_study.forecast, horizon="5y")
-    assert "extrapolated" in " ".join(decision.unknowns(dataclasses.replace(cdnow_study, forecast=long)))
+    assert "extrapolated" in " ".join(
+        decision.unknowns(Review(dataclasses.replace(cdnow_study, forecast=long)))
+    )
 
 
 def test_headlines_are_net_of_cac_where_there_is_one(small_study: Study) -> None:
-    assert decision.decision(small_study).headlines[2].label.endswith("before CAC")
-    shown = decision.decision(with_cac(small_study, 10.0)).headlines[2]
+    assert decision.decision(Review(small_study)).headlines[2].label.endswith("before CAC")
+    shown = decision.decision(Review(with_cac(small_study, 10.0))).headlines[2]
     assert shown.label.endswith("less CAC")
     assert shown.value == f"{small_study.new_value - 10:,.2f} EUR"
 
 
 def test_headlines_are_the_totals(small_study: Study) -> None:
-    first, second, _ = decision.decision(small_study).headlines
+    first, second, _ = decision.decision(Review(small_study)).headlines
     assert first.value == f"{small_study.forecast.sums['clv']:,.0f} EUR"
     assert small_study.lifetime is not None
     assert second.value == f"{small_study.lifetime.sums['clv']:,.0f} EUR"
@@ -319,14 +332,14 @@ def test_headlines_are_the_totals(small_study: Study) -> None:
 
 def test_an_infinite_equity_is_a_dash(small_study: Study) -> None:
     endless = dataclasses.replace(small_study, lifetime=None, beyond_five_years=math.nan)
-    shown = decision.decision(endless).headlines[1]
+    shown = decision.decision(Review(endless)).headlines[1]
     assert (shown.label, shown.value) == ("Customer equity of the base", "–")
     assert shown.note.startswith("infinite without a discount")
     assert "nan" not in shown.note
 
 
 def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study) -> None:
-    assert "earn back" not in decision.decision(small_study).finding
+    assert "earn back" not in decision.decision(Review(small_study)).finding
     first = small_study.comparisons[0]
     table = first.table.copy()
     near, far, few = table.index[:3]
@@ -335,7 +348,7 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
     table["few"] = table.index == few
     table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
     told = [dataclasses.replace(first, table=table), *small_study.comparisons[1:]]
-    finding = decision.decision(dataclasses.replace(small_study, comparisons=told)).finding
+    finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
     assert finding.endswith(
         " New customers do not earn back their acquisition cost in that time in: "
         f"{far} (20.00 against 1,030.00); {near} (20.00 against 21.50)."
@@ -350,13 +363,13 @@ def test_segments_of_any_column_that_do_not_earn_back_their_cost_are_named(small
             table.loc["CZ", "cac"] = 500.0
             table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
         told.append(dataclasses.replace(c, table=table))
-    finding = decision.decision(dataclasses.replace(small_study, comparisons=told)).finding
+    finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
     assert "do not earn back their acquisition cost in that time in: CZ (" in finding
 
 
 def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study: Study) -> None:
     told = [dataclasses.replace(c, holdout=None) if c.by == "channel" else c for c in small_study.comparisons]
-    made = {page.id: page for page in pages.pages(dataclasses.replace(small_study, comparisons=told))}
+    made = {page.id: page for page in pages.pages(Review(dataclasses.replace(small_study, comparisons=told)))}
     page = made["formulas"]
     shown = {table.name for table in (*page.tables, *page.charts, *page.folded)}
     assert "holdout_by_channel" not in shown
@@ -365,5 +378,5 @@ def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study
         "No hold-out by channel: the customers table says what customers are now, which may know what came "
         "after the cut."
     ]
-    plain = next(page for page in pages.pages(small_study) if page.id == "formulas")
+    plain = next(page for page in pages.pages(Review(small_study)) if page.id == "formulas")
     assert not any(note.startswith("No hold-out by") for note in plain.notes)

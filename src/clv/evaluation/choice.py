@@ -107,11 +107,11 @@ def compare_models(
     notes = [_ranking(table), *(f.message for f in fits.values() if f.message.startswith("M0"))]
     if _kind(found[0]) is PurchaseHistory and isinstance(data, RFM):
         if data.days is not None:
-            notes.append(_timing(data.regularity))
+            notes.append(timing(data.regularity))
             yearly = Yearly(data)
             notes += [yearly.sentence] if yearly.one_a_year else []
         if "repeat_spend" in data.table.columns:
-            notes.append(_independence(data.history(SpendHistory)))
+            notes.append(independence(data.history(SpendHistory)))
     return ModelChoice(table, fits, tuple(notes))
 
 
@@ -218,7 +218,7 @@ def _ranking(table: pd.DataFrame) -> str:
     return f"{best} explains best what was seen, by {gap:,.1f} of AIC; back-test before a choice."
 
 
-def _timing(found: Any) -> str:
+def timing(found: Any) -> str:
     """Say what the shape k of gaps means for the choice. [WM90] in `data.timing`."""
     if found.customers < 30:
         return f"Timing: only {found.customers} customers have three purchase days or more, too few to judge."
@@ -237,7 +237,7 @@ def _timing(found: Any) -> str:
     return f"{head} Random timing, which all models but the CNBD take for granted, fits."
 
 
-def _independence(h: SpendHistory) -> str:
+def independence(h: SpendHistory) -> str:
     """Say what a correlation of spend with frequency means for the choice."""
     if h.weight.sum() < 30:
         return "Spend and frequency: too few repeat buyers to judge whether one depends on the other."

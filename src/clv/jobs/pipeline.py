@@ -19,6 +19,7 @@ from clv.jobs.config import Config
 from clv.jobs.runs import new_id, run_folder
 from clv.reporting import html, workbook
 from clv.reporting.pages import pages
+from clv.reporting.reviews import Review
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> 
 
 
 def _write(config: Config, found: Study, run_id: str, log: dict[str, str | None], folder: Path) -> None:
-    shown = pages(found)
+    shown = pages(Review(found))
     table = config.input.table
     notes = {
         "Run": run_id,

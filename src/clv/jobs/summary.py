@@ -12,6 +12,7 @@ from clv.jobs.screen import Block, Grid, printable
 from clv.reporting import pages, tables
 from clv.reporting.decision import decision
 from clv.reporting.grid import show_value
+from clv.reporting.reviews import Review
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def run_blocks(study: Study) -> list[Block]:
             "",
             pages.verdict(study),
         ]
-    headlines = [[h.label, h.value, h.note] for h in decision(study).headlines]
+    headlines = [[h.label, h.value, h.note] for h in decision(Review(study)).headlines]
     return [*out, "", Grid(("Headline", "Value", "What it is"), headlines, frozenset({1}))]
 
 

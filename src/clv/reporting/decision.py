@@ -3,73 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clv.data.engines import fetch
 from clv.evaluation.backtest import OTHER
-from clv.evaluation.inputs import ALL
+from clv.forecasting.totals import ALL, WHOLE
+from clv.reporting import forecast_tables, planning_tables
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import Headline, Light, Page, miss, show_value
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
+    from clv.reporting.reviews import Review
 
 
-def decision(study: Study) -> Page:
-    """As-of, lights, three numbers, and what is not known."""
-    e, base, money = study.economics, study.forecast.sums, study.orders.money_unit
-    missed = model_error(study)
-    trust = (
-        "No hold-out measured it, so nothing here says how far off the figures may be."
-        if missed is None
-        else f"In the hold-out the same method came out {miss(missed)} in total."
-    )
+def decision(review: Review) -> Page:
+    """As-of, lights, three numbers with their bands, and what is not known."""
+    study = review.study
+    e, money = study.economics, study.orders.money_unit
+    whole = totals_of(review)
     finding = (
-        f"The {base['customers']:,.0f} customers known on {study.as_of} are expected to bring "
-        f"{base['clv']:,.0f} {money} of contribution in the next {in_words(e.horizon)}. "
-        f"{trust}{_unearned(study)}"
+        f"The {whole['customers']:,.0f} customers known on {study.as_of} are expected to bring "
+        f"{whole['clv']:,.0f} {money} of contribution in the next {in_words(e.horizon)}. "
+        f"{_trust(review)}{_unearned(study)}"
     )
     headlines = [
         Headline(
             f"Contribution of the base, next {in_words(e.horizon)}",
-            f"{base['clv']:,.0f} {money}",
-            f"{base['customers']:,.0f} existing customers, {base['clv'] / base['customers']:,.2f} each; "
+            f"{whole['clv']:,.0f} {money}",
+            f"{whole['customers']:,.0f} existing customers, {whole['clv'] / whole['customers']:,.2f} each; "
             "discounted",
+            _band(whole["clv_p05"], whole["clv_p95"]),
         ),
-        _equity(study),
-        _new_customer(study),
+        _equity(review),
+        _new_customer(review),
     ]
+    quarters = forecast_tables.periods(review.quarters)
+    found = review.budget
+    split = [planning_tables.split(found, money)] if found and found.split is not None else []
     return Page(
-        "decision", "Decision", finding, headlines=headlines, lights=lights(study), notes=unknowns(study)
+        "decision",
+        "Decision",
+        finding,
+        split,
+        [quarters],
+        unknowns(review),
+        lights(review),
+        headlines,
+        [quarters],
     )
 
 
-def _equity(study: Study) -> Headline:
-    title = "Customer equity of the base"
-    if study.lifetime is None:
+def totals_of(review: Review) -> dict[str, float]:
+    """Totals of all existing customers over the whole horizon."""
+    table = review.quarters.table
+    rows = table[(table["population"] == "existing") & (table["period"] == WHOLE)]
+    return numbers(rows[rows[review.by] == ALL].iloc[0])
+
+
+def numbers(row: Any) -> dict[str, float]:
+    """Return the numbers of a row by their column."""
+    return {str(name): float(value) for name, value in row.items() if isinstance(value, int | float)}
+
+
+def _trust(review: Review) -> str:
+    """How far off the same method was."""
+    if review.tested is not None:
+        row = review.tested.summary.loc[review.tested.choice]
+        off = show_value(row["value_error"], "share")
+        return (
+            f"Over {row['origins']:.0f} back-tests the same method was {off} off in total on average; the "
+            "bands below have that in them."
+        )
+    missed = model_error(review.study)
+    if missed is None:
+        return "Nothing measured it, so nothing here says how far off the figures may be."
+    return f"In the hold-out the same method came out {miss(missed)} in total."
+
+
+def _band(low: float, high: float, form: str = ",.0f") -> str:
+    return f"90 %: {low:{form}} to {high:{form}}" if np.isfinite(low) else ""
+
+
+def _equity(review: Review) -> Headline:
+    study, title = review.study, "Customer equity of the base"
+    if review.lifetime is None:
         return Headline(title, "–", "infinite without a discount: nobody is sure ever to leave")
-    total = study.lifetime.sums
+    total = numbers(review.lifetime.table.iloc[-1])
     return Headline(
         title,
         f"{total['clv']:,.0f} {study.orders.money_unit}",
         f"whole residual lifetime, {total['clv'] / total['customers']:,.2f} each, discounted at "
         f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of it "
         "lies beyond five years, where nothing has tested it",
+        _band(total["clv_p05"], total["clv_p95"]),
     )
 
 
-def _new_customer(study: Study) -> Headline:
-    e, money, cac = study.economics, study.orders.money_unit, study.cac
-    note = f"first {in_words(e.horizon)}, first order included; discounted"
-    if cac is None:
-        return Headline("Value of a new customer, before CAC", f"{study.new_value:,.2f} {money}", note)
+def _new_customer(review: Review) -> Headline:
+    study = review.study
+    row = numbers(review.units.table.loc[ALL])
+    cac, value = row["cac"], row["value"]
+    note = f"first {in_words(study.economics.horizon)}, first order included; discounted"
+    known = np.isfinite(cac)
+    less = cac if known else 0.0
     return Headline(
-        "Value of a new customer, less CAC",
-        f"{study.new_value - cac:,.2f} {money}",
-        f"{note}; CAC {cac:,.2f}",
+        "Value of a new customer, less CAC" if known else "Value of a new customer, before CAC",
+        f"{value - less:,.2f} {study.orders.money_unit}",
+        f"{note}; CAC {cac:,.2f}" if known else note,
+        _band(row["value_p05"] - less, row["value_p95"] - less, ",.2f"),
     )
 
 
@@ -81,15 +126,13 @@ def _unearned(study: Study) -> str:
         for name, row in c.table.drop(index=ALL).sort_values("model_after_cac").iterrows()
         if row["model_after_cac"] < 0 and not row["few"]
     ]
-    return (
-        f" New customers do not earn back their acquisition cost in that time in: {'; '.join(lost)}."
-        if lost
-        else ""
-    )
+    said = "New customers do not earn back their acquisition cost in that time in"
+    return f" {said}: {'; '.join(lost)}." if lost else ""
 
 
-def lights(study: Study) -> list[Light]:
-    """Data, reconciliation, fit and hold-out, by the thresholds of this folder."""
+def lights(review: Review) -> list[Light]:
+    """Data, reconciliation, fit, and back-test or hold-out, by the thresholds of this folder."""
+    study = review.study
     warnings = sum(f.severity == "W" for f in study.orders.findings)
     money = study.orders.reconciliation().set_index("reason")["money"].abs()
     covered = money.get("used", 0.0) / money.sum() if money.sum() else 0.0
@@ -106,6 +149,10 @@ def lights(study: Study) -> list[Light]:
         ),
         _fit(study),
     ]
+    if review.tested is not None:
+        off = float(review.tested.summary["value_error"][review.tested.choice])
+        level = _level(off, limits.LEVEL_GOOD, limits.LEVEL_BAD)
+        return [*found, Light("Back-test", level, f"totals {show_value(off, 'share')} off on average")]
     missed = model_error(study)
     if missed is None:
         words = "nothing was bought in it" if study.holdout else "not tested"
@@ -136,19 +183,16 @@ def _level(value: float, good: float, bad: float) -> str:
     return "good" if value <= good else "fair" if value <= bad else "bad"
 
 
-def unknowns(study: Study) -> list[str]:
+def unknowns(review: Review) -> list[str]:
     """What a reader must not take from these figures."""
+    study = review.study
     table = study.rfm.table
     first = fetch(table.aggregate(first=table.first_date.min())).to_pylist()[0]["first"]
     span = (study.as_of - first).days
-    tested = (
-        "the hold-out error is the only measure of doubt here"
-        if study.holdout
-        else "nothing measures the doubt"
-    )
-    kind = "means over draws" if study.purchase.posterior else "best estimates"
-    notes = [f"All figures are {kind} without bands; {tested}.", *_costs(study)]
-    notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
+    doubt = study.forecast.doubt
+    notes = [f"Bands hold {doubt}.", *_costs(study), *review.notes]
+    if review.spending is None or not (review.spending.acquisition or review.spending.retention):
+        notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
     if study.forecast.days > span:
         notes.append(
             f"The log spans {span} days, the horizon {study.forecast.days:.0f}: part of it is extrapolated."

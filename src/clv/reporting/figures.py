@@ -24,6 +24,7 @@ from clv.reporting import (
     drawers,
     forecast_drawers,
     forecast_tables,
+    planning_drawers,
     tables,
 )
 from clv.reporting.grid import Table
@@ -55,6 +56,12 @@ _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     "deciles": (backtest_drawers.deciles, 0.0),
     "p_purchase": (backtest_drawers.p_purchase, 0.0),
     "pit": (backtest_drawers.pit, 0.0),
+    "cohorts": (forecast_drawers.cohorts, 0.0),
+    "ratios": (planning_drawers.ratios, 0.42),
+    "payback": (planning_drawers.payback, 0.0),
+    "steps": (planning_drawers.steps, 0.34),
+    "tornado": (planning_drawers.tornado, 0.44),
+    "split": (planning_drawers.split, 0.62),
 }
 
 

@@ -69,6 +69,26 @@ def _whiskers(table: Table) -> Any:
     return np.array([frame["total"] - frame["low"], frame["high"] - frame["total"]]).clip(min=0)
 
 
+def cohorts(ax: Axes, table: Table) -> None:
+    """Standing bars of each quarter, a layer a cohort: the oldest below, the darkest the newest."""
+    import matplotlib
+
+    frame, places = table.frame, np.arange(len(table.frame))
+    names = [column.key for column in table.columns[1:]]
+    shades = matplotlib.colormaps["Blues"](np.linspace(0.25, 0.95, len(names)))
+    bottom = np.zeros(len(frame))
+    for name, shade in zip(names, shades, strict=True):
+        ax.bar(
+            places, frame[name], 0.8, bottom=bottom, color=shade, edgecolor="white", linewidth=0.4, label=name
+        )
+        bottom = bottom + frame[name].to_numpy()
+    step = 1 + len(frame) // 13
+    ax.set_xticks(places[::step], list(frame["row"])[::step], rotation=45, ha="right")
+    ax.set_ylabel(with_unit("Revenue", table))
+    ax.yaxis.set_major_formatter(brief)
+    ax.legend(**{**ABOVE, "ncols": min(len(names), 4), "title": "First order in"})
+
+
 def history_map(ax: Axes, table: Table) -> None:
     """A map of numbers, darker the higher: repeat orders across, time since the last order upwards."""
     import matplotlib

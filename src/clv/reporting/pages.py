@@ -9,7 +9,15 @@ import numpy as np
 
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.inputs import ALL
-from clv.reporting import background, tables
+from clv.reporting import (
+    background,
+    backtest_tables,
+    base_tables,
+    evidence_tables,
+    glossary,
+    planning_pages,
+    tables,
+)
 from clv.reporting import thresholds as limits
 from clv.reporting.decision import decision, model_error
 from clv.reporting.grid import Page, miss, show_value
@@ -19,26 +27,40 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.evaluation.study import Study
+    from clv.fitting.result import Fit
+    from clv.reporting.reviews import Review
 
 
-def pages(study: Study) -> list[Page]:
-    """All pages that the study has input for, in the order of the report."""
-    makers: list[Callable[[Study], Page | None]] = [
+def pages(review: Review, *, last: Page | None = None, movement: Page | None = None) -> list[Page]:
+    """All pages that there is input for, in the order of the report.
+
+    `last` sets the last published forecast against what happened, `movement` the segments of then against
+    those of now: both come from an earlier run.
+    """
+    makers: list[Callable[[Review], Page | None]] = [
         decision,
         reconciliation,
+        lambda review: last,
+        base,
+        backtest,
         holdout,
         formulas,
-        existing_customers,
-        concentration,
+        planning_pages.bridge,
+        planning_pages.units,
         ages,
+        lambda review: movement,
+        planning_pages.scenarios,
+        planning_pages.budget,
         assumptions,
         method,
+        words,
     ]
-    return [page for make in makers if (page := make(study)) is not None]
+    return [page for make in makers if (page := make(review)) is not None]
 
 
-def reconciliation(study: Study) -> Page:
-    """What became of every row."""
+def reconciliation(review: Review) -> Page:
+    """What became of every row, and of the ledger's revenue."""
+    study = review.study
     table = tables.reconciliation(study.orders)
     frame = table.frame.set_index("reason")
     used, total = frame.loc["used"], frame.loc["rows in"]
@@ -48,11 +70,71 @@ def reconciliation(study: Study) -> Page:
         f"{used['rows']:,.0f} rows with {used['money']:,.2f} are used; {left:,.0f} are left out, each for a "
         "reason that is listed."
     )
-    return Page("reconciliation", "Reconciliation", finding, [table, tables.findings(study)])
+    books = [evidence_tables.ledger(review)] if review.books is not None else []
+    if books:
+        whole = books[0].frame.iloc[-1]
+        finding += (
+            f" The ledger has {whole['ledger']:,.0f} {study.orders.money_unit} of net revenue for the same "
+            f"periods, the log {whole['booked']:,.0f} ({show_value(whole['share'], 'signed')})."
+        )
+    return Page("reconciliation", "Reconciliation", finding, [*books, table, tables.findings(study)])
 
 
-def holdout(study: Study) -> Page | None:
-    """Contenders against what happened."""
+def base(review: Review) -> Page:
+    """Who the customers are, how few hold how much, and what they are expected to bring, by segment."""
+    study = review.study
+    repeats, concentration, cohorts = (
+        base_tables.repeats(study), tables.concentration(study), base_tables.cohorts(study)
+    )  # fmt: skip
+    once = repeats.frame.iloc[0]
+    tenth = concentration.frame.iloc[-2]
+    ordered = sorted(study.comparisons, key=lambda c: not c.behavioural)
+    made = [tables.existing_customers(study, c) for c in ordered]
+    held = [tables.holdout_segments(study, c) for c in ordered[:1] if c.holdout is not None]
+    length = in_words(study.economics.horizon)
+    finding = (
+        f"{show_value(once['customers_share'], 'share')} of {len(study.rfm):,} customers have ordered once, "
+        f"and hold {show_value(once['ahead_share'], 'share')} of the value of the next {length}; the top "
+        f"tenth, {tenth['customers']:,} customers, hold {show_value(tenth['ahead'], 'share')}."
+    )
+    digits, currency = study.orders.digits, study.orders.money_unit
+    notes = [f"As of {study.as_of}: {study.cuts.sentence(digits, currency)}"]
+    if study.holdout_cuts is not None:
+        notes.append(f"At the cut of the hold-out: {study.holdout_cuts.sentence(digits, currency)}")
+    return Page(
+        "base",
+        "State of the base",
+        finding,
+        [repeats, made[0]],
+        [cohorts, concentration],
+        notes,
+        folded=[concentration, cohorts, *held, *made[1:]],
+    )
+
+
+def backtest(review: Review) -> Page | None:
+    """Rolling origins: contenders, tracking, calibration, coverage, and the verdict."""
+    test = review.tested
+    if test is None:
+        return None
+    shown = backtest_tables
+    charts = [shown.cumulative(test), shown.deciles(test), shown.p_purchase(test), shown.pit(test)]
+    low, _, high = review.tested.spread if review.tested else (1.0, 1.0, 1.0)
+    notes = [
+        f"So far as these windows tell, a total of money comes to {show_value(low - 1, 'signed')} to "
+        f"{show_value(high - 1, 'signed')} of its forecast, nine times in ten: the bands of totals here are "
+        "as wide as that.",
+        *test.notes,
+    ]
+    scores = evidence_tables.scores(test, review.study.orders.money_unit)
+    return Page("backtest", "Back-test", test.verdict, [scores], charts, notes, folded=[charts[0]])
+
+
+def holdout(review: Review) -> Page | None:
+    """Contenders against what happened in one hold-out, where no back-test did that at several origins."""
+    study = review.study
+    if review.tested is not None:
+        return None
     if study.holdout is None:
         return None
     table = tables.contenders(study)
@@ -140,8 +222,9 @@ def _nearer(frame: pd.DataFrame, error: float) -> str:
     return f" {first.name} came nearer in total ({miss(first['error'])}) but {why}."
 
 
-def formulas(study: Study) -> Page:
+def formulas(review: Review) -> Page:
     """CLV of a new customer against both formulas by segment, and hold-out actuals beside."""
+    study = review.study
     shown = [c for c in study.comparisons if not c.behavioural]
     made = [tables.new_customers(c, study.orders.money_unit) for c in shown]
     held = [tables.holdout_segments(study, c) for c in shown if c.holdout is not None]
@@ -191,6 +274,12 @@ def _base_error(study: Study) -> str:
     )
 
 
+def _story(fit: Fit) -> str:
+    """What a model believes of customers, in its own words."""
+    text = " ".join((type(fit.estimate).__doc__ or "").split())
+    return text if text.endswith(".") else f"{text}."
+
+
 def _spread(table: pd.DataFrame) -> str:
     segments = table.drop(index=ALL)
     solid = segments.loc[~segments["few"].astype(bool), "model_new"]
@@ -200,40 +289,9 @@ def _spread(table: pd.DataFrame) -> str:
     return f" Among the segments it runs from {low} to {high}."
 
 
-def existing_customers(study: Study) -> Page:
-    """Residual value of the base by segment, and hold-out actuals beside forecasts."""
-    ordered = sorted(study.comparisons, key=lambda c: not c.behavioural)
-    made = [tables.existing_customers(study, c) for c in ordered]
-    held = [tables.holdout_segments(study, c) for c in ordered[:1] if c.holdout is not None]
-    rfm = next(c for c in study.comparisons if c.behavioural).table.drop(index=ALL)
-    rfm = rfm.sort_values("model_existing_total", ascending=False)
-    top, shares = rfm.index[0], rfm.iloc[0] / rfm.sum(numeric_only=True)
-    finding = (
-        f"‘{top}’ holds {show_value(shares['model_existing_total'], 'share')} of the value of the next "
-        f"{in_words(study.economics.horizon)} with {show_value(shares['customers'], 'share')} of the "
-        "customers."
-    )
-    digits, currency = study.orders.digits, study.orders.money_unit
-    notes = [f"As of {study.as_of}: {study.cuts.sentence(digits, currency)}"]
-    if study.holdout_cuts is not None:
-        notes.append(f"At the cut of the hold-out: {study.holdout_cuts.sentence(digits, currency)}")
-    return Page("existing", "Existing customers", finding, [made[0], *held], held, notes, folded=made[1:])
-
-
-def concentration(study: Study) -> Page:
-    """How few customers hold how much of the value."""
-    table = tables.concentration(study)
-    last = table.frame.iloc[-2]
-    finding = (
-        f"The top tenth, {last['customers']:,} customers, hold {show_value(last['ahead'], 'share')} of the "
-        f"value expected in the next {in_words(study.economics.horizon)}; of the value so far the best "
-        f"tenth held {show_value(last['past'], 'share')}."
-    )
-    return Page("concentration", "Concentration", finding, [table], [table])
-
-
-def ages(study: Study) -> Page:
+def ages(review: Review) -> Page:
     """Value over customer age."""
+    study = review.study
     table = tables.ages(study)
     seen = table.frame.dropna(subset=["actual"])
     last = seen.iloc[-1]
@@ -247,20 +305,28 @@ def ages(study: Study) -> Page:
     return Page("ages", "Value over age", finding, charts=[table], folded=[table])
 
 
-def assumptions(study: Study) -> Page:
-    """What the numbers rest on."""
+def assumptions(review: Review) -> Page:
+    """What the numbers rest on, and what the data say of it."""
     finding = "These choices move the figures; change them in the config and run again."
-    return Page("assumptions", "Assumptions", finding, [background.assumptions(study)])
+    shown = [background.assumptions(review.study), evidence_tables.limits(review.study)]
+    return Page("assumptions", "Assumptions and limits", finding, shown)
 
 
-def method(study: Study) -> Page:
+def words(review: Review) -> Page:
+    """What words and columns mean."""
+    finding = "One word, one meaning: what the tables call things, and the columns of the files beside them."
+    shown = [glossary.terms(), glossary.columns()]
+    return Page("words", "Words and columns", finding, shown)
+
+
+def method(review: Review) -> Page:
     """How it was computed."""
+    study = review.study
     drawn = study.purchase.posterior is not None
     sampled = "means are over draws" if drawn else "no sampling is involved"
     notes = [
-        "Purchases: BG/NBD (Fader, Hardie and Lee 2005). While active a customer buys at random at a rate "
-        "of its own; after any repeat purchase it may leave for good. A customer who bought once counts as "
-        "active by assumption, so judge it by the chance of a purchase within the horizon.",
+        f"Purchases: {_story(study.purchase)} Judge customers by the chance of an order within the horizon, "
+        "not by the chance of being alive, which is only weakly known.",
         "Spend: Gamma-Gamma (Fader and Hardie 2013). The value of a customer's orders varies around a mean "
         "of its own; few orders pull the estimate towards the average of all.",
         "Value: margin × expected purchases, discounted at each purchase's time × expected spend a "

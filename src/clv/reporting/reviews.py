@@ -59,22 +59,27 @@ class Spending:
 class Review:
     """A study with its back-test, totals with bands, and plans; what there is no input for is None.
 
-    `by` is the segment that customers are acquired in. `books` has net revenue by period, `spent` marketing
-    spend by period and segment; `measured` is the acquisition cost by segment that follows from it.
+    `segment` is what customers are acquired in, if named. `books` has net revenue by period, `spent`
+    marketing spend by period and segment, `plan` new customers to come, `spending` a budget to split.
     """
 
     study: Study
-    tested: Backtest | None
-    by: str
-    plan: pd.DataFrame | None
-    books: pd.DataFrame | None
-    spent: pd.DataFrame | None
-    spending: Spending | None
-    year_start: int
-    notes: tuple[str, ...]
+    tested: Backtest | None = None
+    segment: str | None = None
+    plan: pd.DataFrame | None = None
+    books: pd.DataFrame | None = None
+    spent: pd.DataFrame | None = None
+    spending: Spending | None = None
+    year_start: int = 1
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Review: {self.study.forecast.basis}>"
+
+    @property
+    def by(self) -> str:
+        """The segment that customers are acquired in: the first of the log's, or the cohort."""
+        return self.segment or default_segment(self.study.orders)
 
     @property
     def comparison(self) -> Comparison:
@@ -84,7 +89,8 @@ class Review:
     @cached_property
     def quarters(self) -> Totals:
         """Totals by segment and fiscal quarter, of existing customers, and of planned ones."""
-        return self.study.forecast.totals(self.by, "Q", self.plan, fiscal_year_start=self.year_start)
+        ahead = self.study.forecast
+        return ahead.totals(self.by, "Q", self.plan, fiscal_year_start=self.year_start)
 
     @cached_property
     def lifetime(self) -> Totals | None:
@@ -169,7 +175,7 @@ def review(
     """
     notes: list[str] = []
     rfm = orders.rfm()
-    by = by or (orders.segments[0] if orders.segments else "cohort")
+    by = by or default_segment(orders)
     rfm.check_segments([by])
     books = None if ledger is None else read_ledger(ledger, fiscal_year_start)
     known = set(rfm.grouped((by,))[by])
@@ -194,6 +200,11 @@ def review(
         progress=progress,
     )
     return Review(found, tested, by, plan, books, spent, spending, fiscal_year_start, tuple(notes))
+
+
+def default_segment(orders: Transactions) -> str:
+    """Return the first segment of a log, or the cohort."""
+    return orders.segments[0] if orders.segments else "cohort"
 
 
 def likeliest(orders: Transactions) -> type[Any]:

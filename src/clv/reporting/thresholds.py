@@ -10,3 +10,4 @@ TOP_SHARES = (0.01, 0.05, 0.10, 0.20)  # of customers, for concentration
 CURVE_SHARES = (0.0, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 11)))  # the same, for a curve
 MARKED_SHARES = (0.10, 0.20, 0.50)  # of these, named in the figure
 CURVE_MONTHS = 36  # of a new customer's life that its value is shown over
+SEASONAL = 1.15  # times an average month, from which the strongest month is called a season
