@@ -238,14 +238,12 @@ def test_an_origin_that_cannot_be_fitted_is_left_out(monkeypatch):
         clv.backtest(cdnow(), [BGNBD], origins=1, horizon="6m", inference=FAST)
 
 
-def test_of_many_customers_some_are_scored(monkeypatch):
-    for module in (rolling, rolling.judge.__globals__):
-        if isinstance(module, dict):
-            monkeypatch.setitem(module, "MOST", 500)
-        else:
-            monkeypatch.setattr(module, "MOST", 500)
-    found = clv.backtest(cdnow(), [BGNBD], origins=1, horizon="6m", inference=FAST)
-    assert "Of 2,357 customers at 1997-12-31 bands are those of 500." in found.notes
+def test_of_many_customers_some_are_scored():
+    found = clv.backtest(cdnow(), [BGNBD], origins=1, horizon="6m", inference=FAST, scored=500)
+    said = "At 1997-12-31 forecast distributions are scored of 500 of 2,357 customers."
+    assert said in found.notes
+    with pytest.raises(ConfigError, match="scored must be a whole number"):
+        clv.backtest(cdnow(), [BGNBD], scored=0)
     assert 0.8 < row(found, "BGNBD")["value_coverage90"] < 0.97
     assert row(found, "BGNBD")["value_total_p05"] < row(found, "BGNBD")["value_total"]
 

@@ -15,7 +15,6 @@ from clv.evaluation.origins import Origin
 from clv.models.protocols import Array
 
 QUANTITIES = ("purchases", "value")
-MOST = 50_000  # customers whose forecast distributions are scored
 _BANDS = {0.5: (1, 2), 0.9: (0, 3)}  # ends of a band among the levels of totals
 
 
@@ -30,13 +29,15 @@ class Rows:
     tracking: list[dict[str, Any]] = field(default_factory=list)
 
 
-def judge(origin: Origin, contenders: Sequence[Contender], customers: Customers, rows: Rows) -> None:
-    """Add the rows of an origin."""
+def judge(
+    origin: Origin, contenders: Sequence[Contender], customers: Customers, rows: Rows, scored: int
+) -> None:
+    """Add the rows of an origin, with forecast distributions scored of so many customers."""
     actual = {
         name: customers[f"actual_{was}"] for name, was in zip(QUANTITIES, ("purchases", "spend"), strict=True)
     }
     at = {"origin": origin.window.cut, "end": origin.window.end}
-    spread = _spread(contenders, customers)
+    spread = _spread(contenders, customers, scored)
     for c in contenders:
         row: dict[str, Any] = {**at, "contender": c.name, "customers": len(customers)}
         row |= {"numbers": c.numbers, "level": c.level}
@@ -71,12 +72,12 @@ def _tenths(at: dict[str, Any], c: Contender, name: str, said: Array, was: Array
 type _Spread = dict[str, dict[str, tuple[scores.Scores, Array]]]
 
 
-def _spread(contenders: Sequence[Contender], customers: Customers) -> _Spread:
+def _spread(contenders: Sequence[Contender], customers: Customers, scored: int) -> _Spread:
     """Scores of distributions and quantiles of totals, by contender and quantity.
 
     Contenders of the same models, at different levels, are scored together.
     """
-    some = customers.some(MOST)
+    some = customers.some(scored)
     n, S = customers.rows["customers"], customers.over_rows(customers["spent_total"])
     models = list(dict.fromkeys(fitted for c in contenders for fitted in c.bases))
     if not models:
@@ -88,8 +89,8 @@ def _spread(contenders: Sequence[Contender], customers: Customers) -> _Spread:
         if c.bases:
             alike[tuple(models.index(fitted) for fitted in c.bases)].append(c)
     mixtures = [scores.Mixture(places, tuple({c.level for c in same})) for places, same in alike.items()]
-    scored = scores.score([fitted.base(some) for fitted in models], seen, mixtures)
-    by_places = dict(zip(alike, scored, strict=True))
+    found_scores = scores.score([fitted.base(some) for fitted in models], seen, mixtures)
+    by_places = dict(zip(alike, found_scores, strict=True))
     totals = []
     for place, fitted in enumerate(models):
         variance = by_places[place,].variance.mean(axis=1) * len(customers)

@@ -21,7 +21,7 @@ from clv.evaluation.contenders import (
     blended,
     simple_contenders,
 )
-from clv.evaluation.judging import MOST, Rows, judge
+from clv.evaluation.judging import Rows, judge
 from clv.evaluation.levels import FEWEST, Level, factor, level
 from clv.evaluation.origins import Earlier, Origin, moved, roll
 from clv.evaluation.results import Backtest
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LAPLACE = Inference("laplace")
+MOST = 50_000  # customers whose forecast distributions are scored
 
 
 def backtest(
@@ -49,6 +50,7 @@ def backtest(
     spend: type[Any] = GammaGamma,
     inference: Inference = LAPLACE,
     churn: str | float = "inactive:180d",
+    scored: int = MOST,
 ) -> Backtest:
     """Forecast from several past days, each as it was known then, and compare with what happened.
 
@@ -67,6 +69,7 @@ def backtest(
         The first model is there with either choice of `first_order`: spend learnt from all orders, and from
         repeat orders alone.
     churn : how formula 2 learns a churn rate, as in `clv.Economics`
+    scored : customers whose forecast distributions are scored, evenly taken: for CRPS, coverage and PIT
 
     Returns
     -------
@@ -79,13 +82,13 @@ def backtest(
     ConfigError C001, C004, C006, C007, C010, C012
         All settings that cannot be meant at once; C007 when no origin is left.
     """
-    rule = _checked(transactions, models, origins, horizon, spend, inference, churn)
+    rule = _checked(transactions, models, origins, horizon, spend, inference, churn, scored)
     candidates = suggested(transactions.rfm()) if isinstance(models, str) else asked(models)
     known: Literal["included", "excluded"] = (
         "included" if transactions.rfm().knows_first_orders else "excluded"
     )
     first_order = inference.first_order or known
-    run = _Run(candidates, spend, dataclasses.replace(inference, first_order=first_order), rule)
+    run = _Run(candidates, spend, dataclasses.replace(inference, first_order=first_order), rule, scored)
     found, ahead = roll(transactions, horizon, origins)
     if len(found) < origins:
         run.notes.append(
@@ -99,7 +102,14 @@ def backtest(
 
 
 def _checked(
-    transactions: Any, models: Any, origins: Any, horizon: Any, spend: Any, inference: Any, churn: Any
+    transactions: Any,
+    models: Any,
+    origins: Any,
+    horizon: Any,
+    spend: Any,
+    inference: Any,
+    churn: Any,
+    scored: Any,
 ) -> Churn:
     """Return the churn rule; ConfigError with every setting that cannot be meant."""
     wrong: list[str] = []
@@ -118,7 +128,7 @@ def _checked(
         )
     candidates = _NONE if models == AUTO else tried(lambda: asked(models)) or _NONE
     kinds = [model for model, _ in candidates.models.values()]
-    tried(lambda: refuse_unless_whole(1, origins=origins))
+    tried(lambda: refuse_unless_whole(1, origins=origins, scored=scored))
     tried(lambda: _check_horizon(horizon, yearly=candidates.yearly))
     if not (isinstance(spend, type) and hasattr(spend, "expected_spend_terms")):
         wrong.append(f"C012 spend must be a spend model; got {spend!r}. Write clv.GammaGamma.")
@@ -158,6 +168,7 @@ class _Run:
     spend: type[Any]
     inference: Inference
     churn: Churn
+    scored: int
     fits: dict[dt.date, dict[str, Fit]] = field(default_factory=dict)
     rows: Rows = field(default_factory=Rows)
     notes: list[str] = field(default_factory=list)
@@ -176,13 +187,15 @@ class _Run:
             self.factors.setdefault(name, {})[window.cut] = found
         leveled = [c.calibrated(levels.get(c.name, 1.0)) for c in models]
         baselines = simple_contenders(origin.rfm, customers, self.churn, window.days)
-        judge(origin, [*models, *self.yearly(origin, models[0]), *leveled, *baselines], customers, self.rows)
+        contenders = [*models, *self.yearly(origin, models[0]), *leveled, *baselines]
+        judge(origin, contenders, customers, self.rows, self.scored)
         try:
             self.judge_other_spend(origin)
         except ClvError as error:
             self.notes.append(f"No other spend at {window.cut}: {error.messages[0]}")
-        if len(customers) > MOST:
-            self.notes.append(f"Of {len(customers):,} customers at {window.cut} bands are those of {MOST:,}.")
+        if len(customers) > self.scored:
+            some = f"{self.scored:,} of {len(customers):,} customers"
+            self.notes.append(f"At {window.cut} forecast distributions are scored of {some}.")
 
     def yearly(self, origin: Origin, first: Contender) -> list[Contender]:
         """Return BG/BB on yearly opportunities, where it is to be tried and the window has whole years."""
@@ -200,7 +213,8 @@ class _Run:
         fit = dataclasses.replace(self.inference, first_order=other).fit(self.spend, origin.rfm)
         customers = Customers.of(origin.rfm, first_orders=other == "included")
         fitted = Fitted(self.fits[origin.window.cut][first], fit, origin.rfm, origin.window.days)
-        judge(origin, [fitted.contender(first + _LEARNT[other], customers)], customers, self.rows)
+        contender = fitted.contender(first + _LEARNT[other], customers)
+        judge(origin, [contender], customers, self.rows, self.scored)
 
     def customers(self, rfm: RFM) -> Customers:
         """Return the customers of a base, with the spend that the spend model goes by."""

@@ -23,6 +23,7 @@ from clv.models.draws import mean_over_draws
 from clv.models.protocols import Array
 
 LEVELS = (0.05, 0.25, 0.75, 0.95)
+_AGES = 0.05  # of their logarithm, between ages that share futures: scores do not feel it
 DRAWS, FEW = 100, 25  # of the parameters; few where each takes long
 
 
@@ -111,7 +112,7 @@ def score(bases: Sequence[Base], seen: Outcomes, mixtures: Sequence[Mixture]) ->
     most = min(with_draws(base).draws for base in bases)
     reduced = [base.paired(most) for base in bases]
     together: Any = _Together([base.purchase for base in reduced])  # has what futures take of a model
-    base = dataclasses.replace(reduced[0], purchase=together, coarse=True)
+    base = dataclasses.replace(reduced[0], purchase=together, coarse=_AGES)
     rooms = [Scored.empty(len(seen.row), mixture.levels) for mixture in mixtures]
     order = np.argsort(seen.row, kind="stable")
     rows = np.split(order, np.searchsorted(seen.row[order], np.arange(1, len(base.history))))

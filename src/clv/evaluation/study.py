@@ -19,6 +19,7 @@ from clv.fitting.inference import MAXIMUM_LIKELIHOOD, Inference
 from clv.fitting.result import Fit
 from clv.forecasting.customers import Forecast, forecast
 from clv.forecasting.economics import Economics
+from clv.forecasting.totals import worth
 from clv.forecasting.value import value_of_new
 from clv.models.bg_nbd import BGNBD
 from clv.models.gamma_gamma import GammaGamma
@@ -136,7 +137,7 @@ def study(
 def _lifetime(ahead: Forecast) -> Forecast | None:
     found = ahead.over(LIFETIME)
     try:
-        _ = found.table
+        worth(found)
     except ConfigError:
         return None
     return found
@@ -146,4 +147,4 @@ def _beyond_five_years(lifetime: Forecast | None) -> float:
     """Share of the residual lifetime's value that lies beyond five years."""
     if lifetime is None:
         return float("nan")
-    return 1 - lifetime.over("5y", allow_extrapolation=True).sums["clv"] / lifetime.sums["clv"]
+    return 1 - worth(lifetime.over("5y", allow_extrapolation=True)) / worth(lifetime)

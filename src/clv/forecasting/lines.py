@@ -25,6 +25,8 @@ MEASURES = ("active", "orders", "revenue", "value")
 FEW = 50  # customers of a line that are drawn one by one: of more, chance is as good as gamma
 DRAWS = 250  # of the parameters
 FUTURES = 4  # of each, where customers are drawn one by one
+_AGES = 0.02  # of their logarithm, between ages whose chance around a total is taken for the same
+_ENOUGH = 2000  # futures of a cell for its part of a variance, to which many cells add up
 _TOGETHER = 64  # customers that are drawn at a time
 _NORMALS = ndtri((np.arange(32) + 0.5) / 32)
 
@@ -116,7 +118,7 @@ class Rows:
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     """Return the totals of every line, their customers drawn one by one, or taken together as gamma."""
     base = rows.base.paired(DRAWS)
-    base = base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=True)
+    base = base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=_AGES)
     rows = dataclasses.replace(rows, base=base)
     shape = (len(MEASURES), rows.lines, len(rows.ends) + 1)
     expected, variance = np.zeros(shape), np.zeros(shape)
@@ -208,7 +210,7 @@ def _futures(rows: Rows, cell: Cell) -> tuple[Array, Array]:
     The first of both has d = 1, the second the discount of each purchase.
     """
     draws = rows.base.draws
-    shape = draws, samples(cell.x, draws)
+    shape = draws, min(samples(cell.x, draws), -(-_ENOUGH // draws))
     single, square = [], []
     for future in cell.futures(shape):
         sums = np.zeros((3, len(rows.ends) + 1, *shape))  # purchases, their discounts, and those squared

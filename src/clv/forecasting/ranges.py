@@ -60,9 +60,8 @@ class Level:
         return self.range.middle
 
     def drawn(self, draws: int) -> Array:
-        """The factor in so many draws, the same for every total; their mean is the one expected."""
-        found = np.maximum(self.range.drawn(draws, [4]), 0.0)
-        return np.asarray(found * (self.factor / found.mean()))
+        """The factor in so many draws, the same for every total: 5 % below `low`, half below the factor."""
+        return np.maximum(self.range.drawn(draws, [4]), 0.0)
 
     @property
     def words(self) -> str:

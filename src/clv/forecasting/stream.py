@@ -29,7 +29,6 @@ FEWEST, MOST = 1000, 16_000  # futures a history is weighed over: ranks at 5 and
 _SEED = 0  # the same futures for the same histories, whatever stands beside them
 _GRID = 256  # values between which quantiles are looked for
 _CELLS = 2**17  # probabilities of being alive at a time
-_AGES = 0.02  # of their logarithm, between ages that share futures: 1 % off at most
 _STEP = 0.1  # part of 1/rate over which purchases are discounted at one mean
 _GROWTH = 0.25  # of steps, against the time behind them
 _FADED = 14.0  # times 1/rate after which a millionth is left
@@ -40,8 +39,8 @@ class Base:
     """Distinct histories with the models of each, and how many of their purchases bring money.
 
     Parameters of the models are numbers, (draws, 1) or (draws, histories). `group` numbers histories whose
-    parameters differ. `coarse` lets ages up to a fiftieth apart share their futures, though not their chance
-    to be alive: enough for what chance adds to a total.
+    parameters differ. With `coarse`, ages whose logarithms are less than that apart share their futures,
+    though not their chance to be alive.
     """
 
     purchase: PurchaseModel
@@ -50,14 +49,15 @@ class Base:
     spend_days: Array
     paid_share: float = 1.0
     group: NDArray[np.intp] | None = None
-    coarse: bool = False
+    coarse: float = 0.0
 
     def ages(self, rows: Any) -> Array:
         """Ages of some histories that their futures are drawn of."""
         T = np.asarray(self.history.T[rows])
         if not self.coarse:
             return T
-        return np.where(T > 0, np.exp(_AGES * np.rint(np.log(np.where(T > 0, T, 1.0)) / _AGES)), 0.0)
+        step = self.coarse
+        return np.where(T > 0, np.exp(step * np.rint(np.log(np.where(T > 0, T, 1.0)) / step)), 0.0)
 
     def paired(self, most: int) -> Base:
         """Return the same with as many draws in either model, `most` at most, evenly from those there are."""

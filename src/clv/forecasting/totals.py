@@ -17,6 +17,8 @@ from clv.forecasting.lines import FEW, Line, Rows, lines_of
 from clv.forecasting.newcomers import Wave, newcomers
 from clv.forecasting.plans import Plan, first_orders
 from clv.forecasting.stream import LEVELS
+from clv.forecasting.value import finite_spend
+from clv.models.draws import mean_over_draws
 from clv.units import LIFETIME, Span, fiscal_periods, horizon_end
 
 if TYPE_CHECKING:
@@ -83,6 +85,34 @@ def totals(
         table = table.drop(columns=[name for name in table.columns if name.split("_p")[0] in dropped])
     population = "" if plan is None else ", and new customers as planned"
     return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}", forecast.rfm.currency)
+
+
+def worth(forecast: Forecast) -> float:
+    """Return the expected value of a base, the sum of `clv_mean`, without a table of its customers.
+
+    Raises ConfigError C011 where it is infinite.
+    """
+    columns = columns_of(forecast, None)
+    base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.rfm.table))
+    keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
+    rows = base.grouped(keys, spent_total=base.table.spent_total.sum())
+    b = forecast.streamed(rows)
+    days = b.spend_days
+    made = mean_over_draws(
+        b.purchase, len(days), lambda m: m.discounted_purchases(b.history, forecast.rate, forecast.t)
+    )
+    if not np.all(np.isfinite(made)):
+        raise ConfigError(
+            f"C011 the undiscounted residual lifetime is infinite for this {type(b.purchase).__name__}. Set "
+            'discount above 0, or a horizon such as "5y".'
+        )
+    e0, e1 = finite_spend(b.spend, days)
+    money = e0 * rows["customers"] + e1 * rows["spent_total"] / 10.0**forecast.rfm.digits
+    margins = forecast.margins
+    segments = [label[0] for label in _labels(rows, columns)] if columns else [""] * len(days)
+    share = {name: margins.expected(name) for name in set(segments)}
+    margin = np.array([share[name] for name in segments])
+    return float(forecast.level * b.paid_share * np.sum(margin * made * money))
 
 
 def columns_of(forecast: Forecast, by: str | None) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def value_terms(
     `paid_share` of the purchases bring money: the spend model knows those only. Of parameters that are draws
     the means count; the two models' draws have nothing to do with each other.
     """
-    e0, e1 = (paid_share * e for e in _finite_spend(spend, spend_days))
+    e0, e1 = (paid_share * e for e in finite_spend(spend, spend_days))
 
     def mean(f: Callable[[PurchaseModel], Array]) -> Array:
         return mean_over_draws(purchase, len(h.x), f)
@@ -81,7 +81,7 @@ def new_customer_value(
     `first_order` is the mean value of a first order; `telling` the share of customers whose first order the
     spend model takes as saying what later ones bring.
     """
-    e0, e1 = _finite_spend(spend, np.array([0.0, 1.0]) if telling < 1 else np.ones(2))
+    e0, e1 = finite_spend(spend, np.array([0.0, 1.0]) if telling < 1 else np.ones(2))
     mean = (1 - telling) * e0[0] + telling * e0[1] + (e1[1] * first_order if telling else 0.0)
     newcomer = PurchaseHistory(np.zeros(1), np.zeros(1), np.zeros(1))
     repeats = mean_over_draws(purchase, 1, lambda m: m.discounted_purchases(newcomer, rate, t))
@@ -113,7 +113,8 @@ def value_of_new(
     )
 
 
-def _finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:
+def finite_spend(spend: SpendModel, spend_days: Array) -> tuple[Array, Array]:
+    """Terms of the mean value of a purchase, over draws; FitError M001 where it has none."""
     e0, e1 = mean_over_draws(spend, len(spend_days), lambda m: np.stack(m.expected_spend_terms(spend_days)))
     if not np.all(np.isfinite(e0)):
         raise FitError(

@@ -148,11 +148,12 @@ def _curve(prospect: Prospect, months: int) -> pd.DataFrame:
     forecast = prospect.forecast
     lengths = [f"{month}m" for month in range(1, months + 1)]
     ends = np.array([horizon_days(length, forecast.rfm.as_of) for length in lengths]) / forecast.purchase.unit
-    mean = [prospect.kept.mean() * prospect.first.mean, *map(prospect.value_by, lengths)]
+    share = forecast.level * forecast.margin
+    mean = [share * prospect.first.mean, *map(prospect.value_by, lengths)]
     bands = [band(prospect.drawn(t)) for t in (0.0, *ends)]
     back = np.full(months + 1, np.nan)
     if not np.isnan(prospect.cac):
-        needed = prospect.cac / float(prospect.kept.mean())
+        needed = prospect.cac / share
         back = paid_back(prospect.base, prospect.first, ends, forecast.rate, needed)
     return pd.DataFrame(
         {

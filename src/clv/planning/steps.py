@@ -69,12 +69,13 @@ class Bridge:
     def sentence(self) -> str:
         """From where to where the bridge of the whole base leads, and by which step most."""
         one: Mapping[Any, float] = self.wide.loc[[ALL]].to_dict("records")[0]
-        steps = {name: one[name] for name in (*WORDS.values(), REST) if np.isfinite(one[name])}
+        charged = (WORDS["cac_in_full"], WORDS["before_cac"])  # a convention, and no difference of opinion
+        steps = {name: one[name] for name in (*WORDS.values(), REST) if name not in charged}
         name = max(steps, key=lambda step: abs(steps[step]))
         start = f"{START} {'as quoted' if np.isfinite(one['before CAC']) else 'before CAC'}"
         return (
             f"Of a new customer {start} says {money(one[START])}, the model {money(one[END])}. "
-            f"The largest step is {name}: {steps[name]:+,.2f}."
+            f"Beside how CAC is charged, the largest step is {name}: {steps[name]:+,.2f}."
         )
 
     def __repr__(self) -> str:

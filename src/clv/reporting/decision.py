@@ -12,6 +12,7 @@ from clv.evaluation.backtest import OTHER
 from clv.forecasting.totals import ALL, WHOLE
 from clv.reporting import forecast_tables, planning_tables
 from clv.reporting import thresholds as limits
+from clv.reporting.base_tables import season
 from clv.reporting.grid import Headline, Light, Page, miss, show_value
 from clv.units import in_words, percent
 
@@ -190,7 +191,7 @@ def unknowns(review: Review) -> list[str]:
     first = fetch(table.aggregate(first=table.first_date.min())).to_pylist()[0]["first"]
     span = (study.as_of - first).days
     doubt = study.forecast.doubt
-    notes = [f"Bands hold {doubt}.", *_costs(study), *review.notes]
+    notes = [f"Bands hold {doubt}.", *_seasons(study), *_costs(study), *review.notes]
     if review.spending is None or not (review.spending.acquisition or review.spending.retention):
         notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
     if study.forecast.days > span:
@@ -208,6 +209,15 @@ def unknowns(review: Review) -> list[str]:
             f"{late.later_spend:,.0f} {study.orders.money_unit}: no forecast of the base can hold that."
         )
     return notes
+
+
+def _seasons(study: Study) -> list[str]:
+    found = season(study)
+    if found is None or found[0] < limits.SEASONAL:
+        return []
+    strength, month = found
+    said = f"{month} brings {strength:.1f} times an average month; forecasts know no season"
+    return [f"{said}: over a year that evens out, a single quarter comes out higher or lower."]
 
 
 def _costs(study: Study) -> list[str]:

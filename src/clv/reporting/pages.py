@@ -119,11 +119,11 @@ def backtest(review: Review) -> Page | None:
         return None
     shown = backtest_tables
     charts = [shown.cumulative(test), shown.deciles(test), shown.p_purchase(test), shown.pit(test)]
-    low, _, high = review.tested.spread if review.tested else (1.0, 1.0, 1.0)
+    low, _, high = test.spread
     notes = [
-        f"So far as these windows tell, a total of money comes to {show_value(low - 1, 'signed')} to "
-        f"{show_value(high - 1, 'signed')} of its forecast, nine times in ten: the bands of totals here are "
-        "as wide as that.",
+        f"As far as these windows tell, a total of money lies between {show_value(1 - low, 'share')} below "
+        f"and {show_value(high - 1, 'share')} above its forecast, nine times in ten: bands of totals here "
+        "are as wide as that.",
         *test.notes,
     ]
     scores = evidence_tables.scores(test, review.study.orders.money_unit)

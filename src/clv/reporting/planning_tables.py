@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clv.planning.steps import Bridge
     from clv.planning.what_ifs import Scenarios
 
-_WHO = {NEW: "new", BASE: "base"}
+WHO = {NEW: "new", BASE: "base"}
 
 
 def ratios(units: UnitEconomics, money: str = "") -> Table:
@@ -31,7 +31,7 @@ def ratios(units: UnitEconomics, money: str = "") -> Table:
     columns = [Column("segment", "Segment", "text"), Column("customers", "Customers", "count")]
     columns += [Column("cac", "CAC", "money")] if known else []
     columns += [
-        Column("value", "Value, the most a customer may cost", "money"),
+        Column("value", "Value = break-even CAC", "money"),
         *_band("value", "money"),
     ]
     if known:
@@ -49,7 +49,7 @@ def ratios(units: UnitEconomics, money: str = "") -> Table:
         "What a new customer brings against what it costs",
         columns,
         frame,
-        f"{units.basis}. {units.notes[0]}",
+        f"{units.basis}.",
         total=True,
         unit=money,
     )
@@ -83,7 +83,7 @@ def steps(found: Bridge, money: str = "", segment: str = ALL) -> Table:
         Column("reversed", "Adds, in the reverse order", "money"),
     )
     title = f"From formula 1 to the model, step by step: {segment}"
-    return Table("steps", title, columns, frame, f"{found.basis}. {found.notes[0]}", total=True, unit=money)
+    return Table("steps", title, columns, frame, f"{found.basis}.", total=True, unit=money)
 
 
 def bridges(found: Bridge, money: str = "") -> Table:
@@ -102,7 +102,7 @@ def tornado(found: Scenarios, who: str, money: str = "") -> Table:
     frame["row"] = _levers(frame)
     whose = "the existing base" if who == BASE else "a new customer, less CAC"
     return Table(
-        f"tornado_{_WHO[who]}",
+        f"tornado_{WHO[who]}",
         f"What moves the value of {whose}",
         _SIDES,
         frame,
@@ -151,9 +151,9 @@ def retention(found: Scenarios, money: str = "") -> Table:
         Column("row", "Of", "text"),
         Column("retention", "Retention of a year", "share"),
         Column("retention_after", f"With {found.points * 100:g} points more", "share"),
-        Column("value", "Value", "money"),
-        Column("value_after", "Value then", "money"),
-        Column("worth", "Worth", "money"),
+        Column("value", "Value", "exact"),
+        Column("value_after", "Value then", "exact"),
+        Column("worth", "Worth", "exact"),
     )
     return Table(
         "retention",

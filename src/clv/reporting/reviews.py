@@ -24,6 +24,7 @@ from clv.evaluation.results import Backtest
 from clv.evaluation.rolling import LAPLACE, backtest
 from clv.evaluation.study import Study, study
 from clv.fitting.inference import Inference
+from clv.forecasting.checks import REACH
 from clv.forecasting.economics import Economics
 from clv.forecasting.totals import Totals
 from clv.planning.ratios import UnitEconomics, unit_economics
@@ -31,7 +32,7 @@ from clv.planning.response import ResponseCurve
 from clv.planning.spending import RETENTION, Budget, budget
 from clv.planning.steps import Bridge, bridge
 from clv.planning.what_ifs import Scenarios, scenarios
-from clv.units import add_months
+from clv.units import DAYS_PER_YEAR, add_months
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 WINDOWS = ("6m", "3m", "1m")  # of a back-test, the longest that leaves as many origins as these
 ENOUGH = 3
+SCORED = 2000  # customers whose forecast distributions are scored: coverage is right to .7 %
 YEAR = 12  # months of spending that an acquisition cost is measured over
 
 
@@ -99,8 +101,10 @@ class Review:
 
     @cached_property
     def units(self) -> UnitEconomics:
-        """Value against acquisition cost by segment, and payback."""
-        return unit_economics(self.study.forecast, self.comparison)
+        """Value against acquisition cost by segment, and payback over a year, or as far as data allow."""
+        oldest = fetch(self.study.rfm.table.aggregate(T=lambda t: t["T"].max())).to_pylist()[0]["T"]
+        months = min(YEAR, max(1, int(REACH * oldest * 12 / DAYS_PER_YEAR)))
+        return unit_economics(self.study.forecast, self.comparison, months)
 
     @cached_property
     def bridge(self) -> Bridge:
@@ -242,7 +246,13 @@ def _tested(
     try:
         horizon = window or _window(orders, origins)
         return backtest(
-            orders, [kind], origins=origins, horizon=horizon, inference=inference, churn=economics.churn
+            orders,
+            [kind],
+            origins=origins,
+            horizon=horizon,
+            inference=inference,
+            churn=economics.churn,
+            scored=SCORED,
         )
     except ConfigError as error:
         if window or "C007" not in error.codes:
