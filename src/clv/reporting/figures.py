@@ -18,20 +18,30 @@ from clv.evaluation.results import Backtest
 from clv.evaluation.study import Study
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import Totals
+from clv.planning.ratios import UnitEconomics
+from clv.planning.spending import Budget
+from clv.planning.steps import Bridge
+from clv.planning.what_ifs import Scenarios
 from clv.reporting import (
     backtest_drawers,
     backtest_tables,
+    base_tables,
     drawers,
+    evidence_tables,
     forecast_drawers,
     forecast_tables,
+    past_drawers,
     planning_drawers,
+    planning_tables,
     tables,
 )
 from clv.reporting.grid import Table
 from clv.reporting.ink import INK, RC, drawn_rows
+from clv.reporting.reviews import Review
 from clv.reporting.shades import for_both_papers
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -56,6 +66,7 @@ _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     "deciles": (backtest_drawers.deciles, 0.0),
     "p_purchase": (backtest_drawers.p_purchase, 0.0),
     "pit": (backtest_drawers.pit, 0.0),
+    "outcome": (past_drawers.outcomes, 0.42),
     "cohorts": (forecast_drawers.cohorts, 0.0),
     "ratios": (planning_drawers.ratios, 0.42),
     "payback": (planning_drawers.payback, 0.0),
@@ -70,11 +81,10 @@ def draw(table: Table, *, captioned: bool = False) -> Figure:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    drawer, per_row = next(
-        entry
-        for prefix, entry in _DRAWERS.items()
-        if table.name == prefix or table.name.startswith(prefix + "_")
-    )
+    found = _drawer(table)
+    if found is None:
+        raise ConfigError(f'C001 {table.name} is a table without a figure; save it as "{table.name}.csv".')
+    drawer, per_row = found
     height = max(2.6, per_row * len(drawn_rows(table)) + 1.0) if per_row else 3.4
     with rc_context(RC):
         figure = Figure(figsize=(6.0, height), layout="constrained")
@@ -84,6 +94,12 @@ def draw(table: Table, *, captioned: bool = False) -> Figure:
         if captioned:
             _caption(figure, table)
     return figure
+
+
+def _drawer(table: Table) -> tuple[Callable[[Axes, Table], None], float] | None:
+    """Return what draws a table, and its height a row; None for one that is read, not seen."""
+    of = (e for prefix, e in _DRAWERS.items() if table.name == prefix or table.name.startswith(prefix + "_"))
+    return next(of, None)
 
 
 def _caption(figure: Figure, table: Table) -> None:
@@ -121,7 +137,7 @@ def svg(table: Table) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Chart:
-    """A figure of the report that shows itself in a notebook."""
+    """A figure or table of the report that shows itself in a notebook, and can be saved."""
 
     table: Table
 
@@ -129,37 +145,58 @@ class Chart:
         return f"<Chart: {self.table.title}>"
 
     def figure(self) -> Figure:
-        """Draw it anew as a Matplotlib figure, with its title and basis."""
+        """Draw it anew as a Matplotlib figure, with its title and basis; C001 where it is a table alone."""
         return draw(self.table, captioned=True)
 
+    def to_pandas(self) -> pd.DataFrame:
+        """The numbers in it, by the headings that a reader sees."""
+        return self.table.frame[[c.key for c in self.table.columns]].set_axis(
+            [c.label for c in self.table.columns], axis=1
+        )
+
     def save(self, path: str) -> None:
-        """Write it to a file; the ending says the format (svg, png, pdf)."""
-        self.figure().savefig(path)
+        """Write it to a file; the ending says the format: csv for its numbers, svg, png or pdf."""
+        if str(path).lower().endswith(".csv"):
+            self.to_pandas().to_csv(path, index=False)
+        else:
+            self.figure().savefig(path)
 
     def _repr_html_(self) -> str:
         title, basis = escape(self.table.title), escape(self.table.basis)
-        return (
-            f"<figure><figcaption>{title}</figcaption>{svg(self.table)}<p><small>{basis}</small></p></figure>"
-        )
+        shown = svg(self.table) if _drawer(self.table) else _html(self.table)
+        return f"<figure><figcaption>{title}</figcaption>{shown}<p><small>{basis}</small></p></figure>"
 
 
-type Source = Study | Comparison | PredictiveCheck | Forecast | Totals | Backtest
+def _html(table: Table) -> str:
+    """A table as it prints in the report, plain."""
+    head = "".join(f"<th>{escape(c.label)}</th>" for c in table.columns)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table.cells())
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+type Source = (
+    Review | Study | Comparison | PredictiveCheck | Forecast | Totals | Backtest
+    | UnitEconomics | Bridge | Scenarios | Budget
+)  # fmt: skip
 
 
 def show(source: Source, name: str | None = None) -> Chart:
-    """Draw one figure, for a notebook; the first of a source without a name.
+    """Show one figure or table of the report, for a notebook; the first of a source without a name.
 
     A forecast has "quarters", "p_alive", "frequency_recency", "concentration" and "value_by_age"; totals
     "quarters", of whatever periods they have, and "segments". A back-test has "tracking", "cumulative",
     "deciles", "p_purchase" and "pit"; a comparison "clv"; a predictive check "frequency" and, where it knows
     days, "tracking". A study has "contenders", "calibration", "concentration", "ages", and "clv_by_<segment>"
-    and "holdout_by_<segment>" for its segments. Raises ConfigError C001 for another name.
+    and "holdout_by_<segment>" for its segments. Unit economics have "ratios" and "payback"; a bridge "steps"
+    and "bridges"; scenarios "tornado_base", "tornado_new", "levers", "two_way" and "retention"; a budget
+    "split", "ways", "break_evens" and "needed". A review has all of these, and "repeats", "cohorts",
+    "limits", and, where they are known, "scores" and "ledger". ConfigError C001 names them all.
     """
     makers = next((of(source) for kind, of in _MAKERS.items() if isinstance(source, kind)), None)
     if makers is None:
         raise ConfigError(
-            f"C012 there are no figures of a {type(source).__name__}; there are of a study, a comparison, a "
-            "predictive check, a forecast, totals and a back-test."
+            f"C012 there are no figures of a {type(source).__name__}; there are of a review, a study, a "
+            "comparison, a predictive check, a forecast, totals, a back-test, and plans."
         )
     name = next(iter(makers)) if name is None else name
     if name not in makers:
@@ -208,6 +245,55 @@ def _of_study(study: Study) -> dict[str, Callable[[], Table]]:
     return makers
 
 
+def _of_units(units: UnitEconomics, money: str = "") -> dict[str, Callable[[], Table]]:
+    return {f.__name__: partial(f, units, money) for f in (planning_tables.ratios, planning_tables.payback)}
+
+
+def _of_bridge(found: Bridge, money: str = "") -> dict[str, Callable[[], Table]]:
+    return {f.__name__: partial(f, found, money) for f in (planning_tables.steps, planning_tables.bridges)}
+
+
+def _of_scenarios(found: Scenarios, money: str = "") -> dict[str, Callable[[], Table]]:
+    t = planning_tables
+    makers: dict[str, Callable[[], Table]] = {
+        f"tornado_{name}": partial(t.tornado, found, who, money) for who, name in t.WHO.items()
+    }
+    return {**makers, **{f.__name__: partial(f, found, money) for f in (t.levers, t.two_way, t.retention)}}
+
+
+def _of_budget(found: Budget, money: str = "") -> dict[str, Callable[[], Table]]:
+    t = planning_tables
+    makers = (
+        (t.split, t.ways, t.break_evens, t.needed) if found.table is not None else (t.break_evens, t.needed)
+    )
+    return {f.__name__: partial(f, found, money) for f in makers}
+
+
+def _of_review(review: Review) -> dict[str, Callable[[], Table]]:
+    study, money = review.study, review.study.orders.money_unit
+    makers: dict[str, Callable[[], Table]] = {
+        "quarters": lambda: forecast_tables.periods(review.quarters),
+        "segments": lambda: forecast_tables.segments(review.quarters),
+        "repeats": partial(base_tables.repeats, study),
+        "cohorts": partial(base_tables.cohorts, study),
+        **_of_study(study),
+        **_of_units(review.units, money),
+        **_of_bridge(review.bridge, money),
+        **_of_scenarios(review.scenarios, money),
+        "limits": partial(evidence_tables.limits, study),
+    }
+    if review.budget is not None:
+        makers |= _of_budget(review.budget, money)
+    if review.tested is not None:
+        makers |= {
+            "scores": partial(evidence_tables.scores, review.tested, money),
+            **_of_backtest(review.tested),
+        }
+    if review.books is not None:
+        makers["ledger"] = partial(evidence_tables.ledger, review)
+    return makers
+
+
 _MAKERS: dict[type, Callable[[Any], dict[str, Callable[[], Table]]]] = {
     Comparison: _of_comparison,
     PredictiveCheck: _of_check,
@@ -215,4 +301,9 @@ _MAKERS: dict[type, Callable[[Any], dict[str, Callable[[], Table]]]] = {
     Totals: _of_totals,
     Backtest: _of_backtest,
     Study: _of_study,
+    Review: _of_review,
+    UnitEconomics: _of_units,
+    Bridge: _of_bridge,
+    Scenarios: _of_scenarios,
+    Budget: _of_budget,
 }
