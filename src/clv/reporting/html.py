@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hashlib import sha256
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from clv.reporting.figures import svg
 from clv.reporting.grid import Page, Table
+from clv.reporting.locales import ENGLISH, localised
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
@@ -29,8 +31,13 @@ class Cell(NamedTuple):
     value: str
 
 
-def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str, str]) -> str:
-    """Return the whole page as text; every name from the data is escaped by the template."""
+def render(
+    study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str, str], locale: str = ENGLISH
+) -> str:
+    """Return the whole page as text; every name from the data is escaped by the template.
+
+    Numbers and dates are written as in `locale`; ConfigError C001 for one that is not known.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -41,7 +48,7 @@ def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str
         lstrip_blocks=True,
     )
     environment.filters |= {"chart": svg, "alt": alt_text, "cells": cells}
-    return environment.get_template("report.html").render(
+    text = environment.get_template("report.html").render(
         name=name,
         study=study,
         pages=pages,
@@ -51,6 +58,8 @@ def render(study: Study, name: str, pages: Sequence[Page], manifest: Mapping[str
         levels=LEVELS,
         **_own_code(),
     )
+    members = {str(member) for c in study.comparisons for member in c.members}
+    return localised(text, locale, {escape(member) for member in (name, *members)})
 
 
 def _own_code() -> dict[str, Any]:
