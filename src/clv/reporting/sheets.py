@@ -90,6 +90,8 @@ class Book:
         sheet = self.book.add_worksheet(self._free(name))
         if colour:
             sheet.set_tab_color(colour)
+        if colour == ALIVE:
+            basis = f"{basis} So in this run; the sheet follows the Inputs."
         self.sheets.append(Sheet(self, sheet, title, basis, bool(colour)))
         return self.sheets[-1]
 
