@@ -23,6 +23,7 @@ import clv
 from clv.data.contract import Transactions
 from clv.evaluation.study import Study, study
 from clv.fitting.result import Fit
+from clv.reporting.reviews import Review
 
 HOSTILE = (
     "Suche & Köln",
@@ -49,6 +50,11 @@ cut = 2025-06-30
 [report]
 name = "Small shop"
 folder = "reports"
+[backtest]
+origins = 0
+[fit]
+method = "mle"
+model = "BGNBD"
 """
 HOSTILE_ZONE = "Pacific/Auckland"  # of every session: no business in these tests is there
 
@@ -101,6 +107,12 @@ def small_study(small_orders: Transactions) -> Study:
     """The small shop with a hold-out, one CAC a channel, and one channel without."""
     economics = clv.Economics(0.4, 0.1, cac={name: 5.0 + i for i, name in enumerate(HOSTILE[1:])})
     return study(small_orders, economics, holdout=dt.date.fromisoformat(CUT))
+
+
+@pytest.fixture(scope="session")
+def small_review(small_study: Study) -> Review:
+    """The same as a budget is reviewed by, without a back-test, books and plans."""
+    return Review(small_study, segment="channel")
 
 
 @pytest.fixture(scope="session")

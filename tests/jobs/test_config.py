@@ -321,6 +321,8 @@ amount_unit = "minor"
 guest_ids = []
 hash_ids = "${CLV_TEST_SALT}"
 allow_gap = "90d"
+ledger = "books.csv"
+spend = "spend.csv"
 [columns]
 customer = "who"
 date = "when"
@@ -500,10 +502,22 @@ def test_a_file_of_the_forgotten_is_an_input(tmp_path: Path) -> None:
 def test_how_models_are_fitted_is_read(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text(PLAIN, encoding="utf-8")
-    assert load(path).fit.inference() == clv.Inference()
-    more = '[fit]\nmethod = "laplace"\nseed = 3\naccept = true\npriors.spend = [0.5, 2]\n'
+    assert load(path).fit.inference() == clv.Inference("laplace")
+    assert load(path).fit.kind == "auto"
+    more = '[fit]\nmodel = "ParetoNBD"\nmethod = "map"\nseed = 3\naccept = true\npriors.spend = [0.5, 2]\n'
     path.write_text(PLAIN + more, encoding="utf-8")
-    assert load(path).fit.inference() == clv.Inference("laplace", 3, {"spend": (0.5, 2.0)}, True)
+    assert load(path).fit.inference() == clv.Inference("map", 3, {"spend": (0.5, 2.0)}, True)
+    assert load(path).fit.kind is clv.ParetoNBD
+
+
+def test_priors_may_be_of_any_model_that_can_be_chosen(tmp_path: Path) -> None:
+    lives = next(
+        q.name for q in clv.ParetoNBD.quantities if q.name not in {q.name for q in clv.BGNBD.quantities}
+    )
+    text = f"{PLAIN}[fit]\npriors.{lives} = [0.1, 0.9]\n"
+    assert read(tmp_path, text).fit.priors == {lives: (0.1, 0.9)}
+    told = refused(tmp_path, text.replace("[fit]", '[fit]\nmodel = "BGNBD"'))
+    assert told[0].startswith(f"C012 'fit.priors' has no quantity {lives!r}.")
 
 
 @pytest.mark.parametrize(
@@ -511,16 +525,153 @@ def test_how_models_are_fitted_is_read(tmp_path: Path) -> None:
     [
         ('method = "laplac"', "C001 'fit.method' must be "),
         ("seed = -1", "C001 'fit.seed' "),
-        ("priors.spend = [1]", "C001 'fit.priors' must be ranges, name = [low, high]; got [1]."),
+        ('model = "BGNDB"', "C001 'fit.model' must be 'auto', 'NBD', 'BGNBD', 'MBGNBD', 'ParetoNBD' or"),
+        ("priors.spend = [1]", "C001 'fit.priors.spend' must be a range, [low, high]; got [1]."),
         (
             'method = "map"\npriors.spent = [1, 2]',
             "C012 'fit.priors' has no quantity 'spent'. There are purchases, ",
         ),
         ('method = "map"\npriors.spend = [2, 1]', "C012 the prior on spend of GammaGamma must be a range"),
-        ("priors.spend = [1, 2]", "C012 'fit.priors' say nothing to method"),
+        ('method = "mle"\npriors.spend = [1, 2]', "C012 'fit.priors' say nothing to method"),
     ],
 )
 def test_a_way_to_fit_that_cannot_be_meant_is_named(tmp_path: Path, lines: str, message: str) -> None:
     told = refused(tmp_path, f"{PLAIN}[fit]\n{lines}\n")
     assert len(told) == 1
     assert told[0].startswith(message)
+
+
+# What a budget is reviewed by.
+
+BUDGET = """
+[segments]
+columns = ["country", "channel"]
+acquired_by = "channel"
+[backtest]
+origins = 2
+window = "3m"
+[plan]
+path = "plan.csv"
+fiscal_year_start = 4
+[budget]
+total = 1000
+[budget.acquisition."Suche & Köln"]
+ceiling = 50
+saturation = 400.5
+[budget.retention]
+ceiling = 0.05
+saturation = 300
+[budget.bounds]
+"Suche & Köln" = [10, 500]
+retention = [0, 400]
+"""
+
+
+def test_what_a_budget_is_reviewed_by_is_read(tmp_path: Path) -> None:
+    books = 'path = "log.csv"\nledger = "books.csv"\nspend = "${CLV_NO}.csv"'
+    config = read(tmp_path, PLAIN.replace('path = "log.csv"', books.replace("${CLV_NO}", "spend")) + BUDGET)
+    assert config.acquired_by == "channel"
+    assert (config.backtest.origins, config.backtest.window) == (2, "3m")
+    assert config.source("plan") == tmp_path / "plan.csv"
+    assert (config.source("ledger"), config.source("spend")) == (
+        tmp_path / "books.csv",
+        tmp_path / "spend.csv",
+    )
+    assert list(config.inputs()) == ["path", "ledger", "spend", "plan"]
+    spending = config.spending()
+    assert spending is not None
+    assert spending.total == 1000
+    assert spending.acquisition == {"Suche & Köln": clv.ResponseCurve(50, 400.5)}
+    assert spending.retention == clv.ResponseCurve(0.05, 300)
+    assert spending.bounds == {"Suche & Köln": (10, 500), "retention": (0, 400)}
+    json.dumps(config.written())
+
+
+def test_without_them_a_review_chooses(tmp_path: Path) -> None:
+    config = read(tmp_path, PLAIN)
+    assert (config.backtest.origins, config.backtest.window) == (4, None)
+    assert (config.source("plan"), config.source("ledger"), config.spending()) == (None, None, None)
+    assert config.plan.fiscal_year_start == 1
+    assert config.acquired_by == "cohort"
+    assert read(tmp_path, PLAIN + '[segments]\ncolumns = ["a", "b"]\n').acquired_by == "a"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "origins = 2",
+            "origins = -1",
+            "C001 'backtest.origins' input should be greater than or equal to 0; got -1.",
+        ),
+        ('"3m"', '"three"', "C006 'backtest.window' must be a length such as \"90d\"; got 'three'."),
+        ('"3m"', '"lifetime"', "C006 'backtest.window' must be a length such as \"90d\"; got 'lifetime'."),
+        ("start = 4", "start = 13", "C001 'plan.fiscal_year_start' must be a month from 1 to 12; got 13."),
+        (
+            "start = 4",
+            "start = true",
+            "C001 'plan.fiscal_year_start' must be a month from 1 to 12; got True.",
+        ),
+        (
+            '"plan.csv"',
+            '"${CLV_NO}"',
+            "C001 'plan.path' names the environment variable CLV_NO, which is not set. ",
+        ),
+        ("= 1000", "= 0", "P002 'budget.total' must be above 0; got 0."),
+        ("= 1000", "= inf", "P002 'budget.total' must be above 0; got inf."),
+        ("= 1000", '= "much"', "C001 'budget.total' must be a number; got 'much'."),
+        ("total = 1000", "", "C001 'budget.total' is required."),
+        (
+            "ceiling = 50",
+            "ceiling = -5",
+            "P002 'budget.acquisition.Suche & Köln.ceiling' must be above 0; got -5.",
+        ),
+        ("ceiling = 50", "", "C001 'budget.acquisition.Suche & Köln.ceiling' is required."),
+        (
+            "ceiling = 50",
+            "ceiling = 50\nceilling = 6",
+            "C001 unknown key 'budget.acquisition.Suche & Köln.ceilling'. Did you mean 'ceiling'?",
+        ),
+        ("= 300", "= true", "C001 'budget.retention.saturation' must be a number; got True."),
+        ("= [0, 400]", "= 400", "C001 'budget.bounds.retention' must be a range, [low, high]; got 400."),
+        (
+            "= [0, 400]",
+            "= [400, 0]",
+            "P002 'budget.bounds' of retention must be the least and the most to spend; got (400, 0).",
+        ),
+        (
+            "= [0, 400]",
+            "= [995, 999]",
+            "P002 'budget.bounds' must leave room in the budget; got 1,005.00 at least of 1,000.00.",
+        ),
+        (
+            "retention = [0",
+            "letters = [0",
+            "P001 'budget.bounds' names 'letters', which has no response curve. There are Suche & Köln, ",
+        ),
+        (
+            'acquired_by = "channel"',
+            'acquired_by = "chanel"',
+            "C001 'segments.acquired_by' must be one of country, channel, cohort; got 'chanel'. Did you mean "
+            "'channel'?",
+        ),
+        (
+            'acquired_by = "channel"',
+            'acquired_by = "rfm_segment"',
+            "C001 'segments.acquired_by' must be one of country, channel, cohort; got 'rfm_segment'. Add it ",
+        ),
+        (
+            "[plan]",
+            '[report]\nname = "x"\nlocale = "xx_YY"\n[plan]',
+            "C001 'report.locale' must be the name of one, such as",
+        ),
+        ("[plan]", "[plans]", "C001 unknown key 'plans'. Did you mean 'plan'?"),
+    ],
+)
+def test_a_budget_that_cannot_be_meant_is_named_with_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, said: str
+) -> None:
+    monkeypatch.delenv("CLV_NO", raising=False)
+    assert old in BUDGET
+    told = refused(tmp_path, PLAIN.replace('[report]\nname = "Shop"\n', "") + BUDGET.replace(old, new, 1))
+    assert [message[: len(said)] for message in told] == [said]

@@ -80,6 +80,15 @@ def read_spending(
     return found
 
 
+def read_plan(source: Any, by: str) -> pd.DataFrame:
+    """Read how many customers are to be acquired: period as text, `by` and customers, for `Forecast.totals`.
+
+    Raises DataError D001 and D016; what the periods and segments mean is for the forecast to say.
+    """
+    plan = _read(source, "plan", ("customers",), (by,))
+    return plan.assign(**{"period": plan["period"].map(_label), by: plan[by].astype("string").astype(object)})
+
+
 def within(books: pd.DataFrame, after: dt.date, end: dt.date) -> pd.DataFrame:
     """Return the rows whose whole period lies in (after, end]."""
     return books[(books["first"] > after) & (books["last"] <= end)]

@@ -14,5 +14,5 @@ def find(folder: str, name: str) -> Path:
 
 
 def example_path(name: str) -> Path:
-    """Where a commented example config lies."""
-    return find("examples", f"{name}.toml")
+    """Where a commented example config lies, by its name, or a file beside it, by its whole name."""
+    return find("examples", name if "." in name else f"{name}.toml")

@@ -2,173 +2,50 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import difflib
 import glob
 import os
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, ValidationError
 
 from clv.data.contract import Transactions
-from clv.data.engines import ENGINES, Engine
 from clv.data.engines.addresses import expanded
 from clv.errors import ClvError, ConfigError
-from clv.fitting.inference import Inference
+from clv.evaluation.candidates import BY_LIKELIHOOD
 from clv.forecasting.economics import Economics
 from clv.jobs.runs import slug
-from clv.jobs.wording import sentences, shown, unknown
-from clv.models import BGNBD, GammaGamma
-from clv.units import as_date, horizon_days
+from clv.jobs.sections import (
+    VARIABLE,
+    Budgeting,
+    Columns,
+    Fitting,
+    Input,
+    Planning,
+    Policies,
+    Report,
+    Section,
+    Segments,
+    Split,
+    Testing,
+    Worth,
+)
+from clv.jobs.wording import sentences, unknown
+from clv.models import GammaGamma
+from clv.planning.response import ResponseCurve, wrong_bounds
+from clv.planning.spending import RETENTION
+from clv.reporting import locales
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
-_ANY_DAY = dt.date(2026, 1, 1)
+if TYPE_CHECKING:
+    from clv.reporting.reviews import Spending
 
-
-def _day(value: Any) -> Any:
-    try:
-        return as_date(value, "")
-    except ConfigError:
-        raise _wrong("C001", 'must be a date such as "2026-09-30"; got {got}', got=shown(value)) from None
-
-
-def _gap(value: Any) -> Any:
-    try:
-        horizon_days(value, _ANY_DAY)
-    except ConfigError:
-        raise _wrong("C006", 'must be a length such as "90d"; got {got}', got=shown(value)) from None
-    return value
-
-
-def _range(value: Any) -> Any:
-    try:
-        low, high = map(float, value)
-    except (TypeError, ValueError):
-        raise _wrong("C001", "must be ranges, name = [low, high]; got {got}", got=shown(value)) from None
-    return low, high
+_BESIDE = ("customers", "identities", "erased", "fx")  # sources that the log is read with
+_BOOKS = ("ledger", "spend")  # and those that it is reviewed with
 
 
-def _salt(value: Any) -> Any:
-    """Accept the name of a variable only; no message shows what stands in its place."""
-    named = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
-    if named is None:
-        said = "must name a variable of the environment, as {form}; a salt in a file is no secret"
-        raise _wrong("C001", said, form='"${CLV_SALT}"')
-    return _place(value)
-
-
-def _place(value: Any) -> Any:
-    """Refuse an address with a password in it, or with a variable that is not set, without showing either."""
-    try:
-        expanded(str(value), "")
-        return value
-    except ConfigError as error:
-        raise _wrong("C001", "{said}", said=error.messages[0].removeprefix("C001").strip(" .")) from None
-
-
-def _wrong(code: str, sentence: str, /, **values: str) -> PydanticCustomError:
-    return PydanticCustomError(code, sentence, values)
-
-
-type Day = Annotated[dt.date, BeforeValidator(_day)]
-type Place = Annotated[str, BeforeValidator(_place)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-class Input(_Section):
-    """Where the log is, what stands beside it, and what may be assumed of both."""
-
-    path: Place
-    table: str | None = None
-    engine: Engine = ENGINES[0]
-    customers: Place | None = None
-    identities: Place | None = None
-    erased: list[str] | Place | None = None
-    fx: Place | None = None
-    as_of: Day | None = None
-    timezone: str | None = None
-    date_format: str | None = None
-    time_unit: Literal["s", "ms", "us"] | None = None
-    currency: str | None = None
-    decimal: Literal[".", ","] | None = None
-    amount_unit: Literal["major", "minor"] | None = None
-    guest_ids: list[str] | None = None
-    hash_ids: Annotated[str | None, BeforeValidator(_salt)] = None
-    allow_gap: Annotated[str | None, BeforeValidator(_gap)] = None
-
-
-class Columns(_Section):
-    """Column names."""
-
-    customer: str = "customer_id"
-    date: str = "date"
-    amount: str = "amount"
-    order_id: str | None = None
-    refund_of: str | None = None
-    type: str | None = None
-    currency: str | None = None
-
-
-class Policies(_Section):
-    """What becomes of refunds, repeated rows, lines of orders, zeros and gaps."""
-
-    refunds: Literal["net_to_original", "as_booked", "drop"] | None = None
-    duplicates: Literal["drop", "keep"] | None = None
-    line_items: bool = False
-    zero_orders: Literal["drop", "count"] = "drop"
-    missing_amount: Literal["drop"] | None = None
-
-
-class Segments(_Section):
-    """Columns of the log, or of the customers table, to report by."""
-
-    columns: list[str] = []
-
-
-class Worth(_Section):
-    """The assumptions that turn purchases into money; `Economics` says which can be meant."""
-
-    margin: float
-    discount: float = 0.10
-    horizon: Any = "12m"
-    churn: str | float = "inactive:180d"
-    cac: float | dict[str, float] | None = None
-    allow_extrapolation: bool = False
-
-
-class Split(_Section):
-    """The last day of the calibration period."""
-
-    cut: Day
-
-
-class Fitting(_Section):
-    """By what method the models are fitted, and with which priors; whether failed gates are put up with."""
-
-    method: Literal["mle", "map", "laplace", "nuts"] = "mle"
-    seed: Annotated[int, Field(ge=0)] = 0
-    priors: dict[str, Annotated[tuple[float, float], BeforeValidator(_range)]] = {}
-    accept: bool = False
-
-    def inference(self) -> Inference:
-        """The same for the functions that fit."""
-        return Inference(self.method, self.seed, self.priors, self.accept)
-
-
-class Report(_Section):
-    """What the report is called, and the folder that its runs go to."""
-
-    name: str
-    folder: str = "reports"
-
-
-class Config(_Section):
+class Config(Section):
     """A whole config; `base` is the folder that its relative paths start from."""
 
     input: Input
@@ -178,14 +55,17 @@ class Config(_Section):
     economics: Worth
     holdout: Split | None = None
     fit: Fitting = Fitting()
+    backtest: Testing = Testing()
+    plan: Planning = Planning()
+    budget: Budgeting | None = None
     report: Report
     base: Path = Field(default=Path(), exclude=True)
 
     def transactions(self) -> Transactions:
         """The log that the config describes."""
-        given, columns = self.input.model_dump(), self.columns.model_dump()
-        given |= {name: self.place(text) for name, text in self.inputs().items() if name != "path"}
-        salt = _VARIABLE.fullmatch(given.pop("hash_ids") or "")
+        given, columns = self.input.model_dump(exclude=set(_BOOKS)), self.columns.model_dump()
+        given |= {name: self.place(text) for name, text in self.inputs().items() if name in _BESIDE}
+        salt = VARIABLE.fullmatch(given.pop("hash_ids") or "")
         return Transactions(
             self.place(given.pop("path")),
             segments=tuple(self.segments.columns),
@@ -198,13 +78,34 @@ class Config(_Section):
 
     def inputs(self) -> dict[str, str]:
         """The sources by their key, as they are written: the log, and what stands beside it."""
-        names = ("path", "customers", "identities", "erased", "fx")
-        given = {name: getattr(self.input, name) for name in names}
+        given = {name: getattr(self.input, name) for name in ("path", *_BESIDE, *_BOOKS)}
+        given["plan"] = self.plan.path
         return {name: text for name, text in given.items() if isinstance(text, str)}
+
+    def source(self, name: str) -> Path | str | None:
+        """Where the input of this key is; None where there is none."""
+        text = self.inputs().get(name)
+        return None if text is None else self.place(text)
 
     def assumptions(self) -> Economics:
         """The economics that the config describes."""
         return Economics(**self.economics.model_dump())
+
+    def spending(self) -> Spending | None:
+        """The budget that the config describes."""
+        from clv.reporting.reviews import Spending
+
+        if self.budget is None:
+            return None
+        given = self.budget
+        retention = None if given.retention is None else _curve(given.retention)
+        acquisition = {name: _curve(curve) for name, curve in given.acquisition.items()}
+        return Spending(given.total, acquisition, retention, given.bounds)
+
+    @property
+    def acquired_by(self) -> str:
+        """The segment that customers are acquired in."""
+        return self.segments.acquired_by or next(iter(self.segments.columns), "cohort")
 
     @property
     def runs(self) -> Path:
@@ -234,6 +135,10 @@ class Config(_Section):
         if isinstance(self.input.erased, list):
             content["input"]["erased"] = f"{len(self.input.erased):,} ids"
         return content
+
+
+def _curve(given: Any) -> ResponseCurve:
+    return ResponseCurve(given.ceiling, given.saturation)
 
 
 def load(path: Path) -> Config:
@@ -276,13 +181,16 @@ def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
     worth = given("economics", Worth)
     options = given("input", Input) | given("policies", Policies)
     options |= {"segments": given("segments", Segments).get("columns", ())}
-    for name in ("path", "hash_ids"):
+    for name in ("path", "hash_ids", *_BOOKS):
         options.pop(name, None)
-    problems: list[str] = []
+    problems = _acquired(given("segments", Segments))
+    if not any(key.startswith("budget.") for key in bad):
+        problems += _bounds(given("budget", Budgeting))
     for section, check in (
         ("economics", lambda: Economics(**{"margin": 0.5, **worth})),
         ("input", lambda: Transactions("", **options)),
-        ("fit", lambda: Fitting.model_validate(given("fit", Fitting)).inference().check(BGNBD, GammaGamma)),
+        ("report", lambda: locales.checked(given("report", Report).get("locale", "en"))),
+        ("fit", lambda: _inferred(Fitting.model_validate(given("fit", Fitting)))),
     ):
         try:
             check()
@@ -291,9 +199,32 @@ def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
     return problems
 
 
+def _inferred(fit: Fitting) -> None:
+    """Refuse priors that no model has which may be chosen."""
+    kinds = BY_LIKELIHOOD if isinstance(fit.kind, str) else (fit.kind,)
+    fit.inference().check(*kinds, GammaGamma)
+
+
+def _acquired(segments: dict[str, Any]) -> list[str]:
+    """C001 for customers acquired by what is no segment of the config."""
+    name, known = segments.get("acquired_by"), [*segments.get("columns", ()), "cohort"]
+    if name is None or name in known:
+        return []
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f" Did you mean {close[0]!r}?" if close else " Add it to the columns."
+    return [f"C001 'segments.acquired_by' must be one of {', '.join(known)}; got {name!r}.{hint}"]
+
+
+def _bounds(budget: dict[str, Any]) -> list[str]:
+    """P001 and P002 for bounds of what has no response curve, and such that leave no room."""
+    uses = [*budget.get("acquisition", ()), *([RETENTION] if "retention" in budget else [])]
+    bounds = {name: tuple(ends) for name, ends in budget.get("bounds", {}).items()}
+    return [_with_path(message, "budget") for message in wrong_bounds(bounds, uses, budget.get("total"))]
+
+
 def _with_path(message: str, section: str) -> str:
     """Give a key its path, where a message begins with its name."""
     code, name, rest = message.split(" ", 2)
-    sections: dict[str, type[BaseModel]] = {"economics": Worth, "fit": Fitting, "input": Input}
-    model = sections[section]
+    model: Any = Config.model_fields[section].annotation
+    model = Budgeting if section == "budget" else model
     return f"{code} '{section}.{name}' {rest}" if name in model.model_fields else message

@@ -25,7 +25,7 @@ def start(folder: Path, demo: str) -> Path:
     """
     config = folder / f"{demo}.toml"
     text = example_path(demo).read_text(encoding="utf-8").replace('"../', '"')
-    names = [cdnow_path().name] if demo == "cdnow" else [f"shop_{name}.csv" for name in _SHOP]
+    names = [cdnow_path().name] if demo == "cdnow" else [f"shop_{name}.csv" for name in (*_SHOP, "plan")]
     data = [folder / "data" / name for name in names]
     for path in (config, *data):
         refuse_existing(path)
@@ -44,4 +44,5 @@ def _writers(demo: str) -> list[Writer]:
     if demo == "cdnow":
         return [partial(shutil.copyfile, cdnow_path())]
     shop = load_shop()
-    return [partial(getattr(shop, name).to_csv, index=False) for name in _SHOP]
+    made: list[Writer] = [partial(getattr(shop, name).to_csv, index=False) for name in _SHOP]
+    return [*made, partial(shutil.copyfile, example_path("shop_plan.csv"))]

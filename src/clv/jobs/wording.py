@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -28,8 +29,18 @@ def sentences(model: type[BaseModel], problems: Sequence[Mapping[str, Any]]) -> 
     said = []
     for key, group in by_key.items():
         several = any(len(p["loc"]) > 2 and isinstance(p["loc"][2], str) for p in group)
+        several = several and _of_many_kinds(model, key)
         said += _of_several(key, group) if several else [_sentence(model, p["loc"], p) for p in group]
     return said
+
+
+def _of_many_kinds(model: type[BaseModel], key: Sequence[Any]) -> bool:
+    """Whether a key may be of several kinds: its problems then say of which kind each is."""
+    section = _model_at(model, [str(part) for part in key[:-1]])
+    field = section.model_fields.get(str(key[-1]))
+    kind = field.annotation if field else None
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return get_origin(kind) in (UnionType, Union) and len(parts) > 1
 
 
 def _of_several(key: tuple[Any, ...], group: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -95,9 +106,13 @@ def unknown(model: type[BaseModel], where: Sequence[str]) -> str:
 
 
 def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    return [name for name in _model_at(model, path).model_fields if name != "base"]
+
+
+def _model_at(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
     for part in path:
         field = model.model_fields.get(part)
         kind = field.annotation if field else None
         options = [kind, *getattr(kind, "__args__", ())]
         model = next((k for k in options if isinstance(k, type) and issubclass(k, BaseModel)), model)
-    return [name for name in model.model_fields if name != "base"]
+    return model
