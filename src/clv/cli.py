@@ -1,4 +1,4 @@
-"""The command line: `clv init`, `clv check`, `clv run`. Parse, call, print.
+"""The command line: `clv init`, `clv check`, `clv run`, `clv lock`. Parse, call, print.
 
 Exit status: 0 done, 1 unexpected, 2 usage or config, 3 data, 4 fit, 5 output, 6 warnings under --strict.
 """
@@ -85,13 +85,25 @@ def run(config: _Config, strict: _Strict = False) -> None:
     loaded = load(config)
     with _progress() as progress:
         done = run_job(loaded, progress)
-    _show(run_blocks(done.study))
+    _show(run_blocks(done.review, done.pages))
     _say("", f"Report: {done.folder / 'report.html'} ({done.manifest['seconds']} s)")
     failed = [fit.message for fit in done.study.fits if not fit.passed]
     for message in failed:
         typer.echo(message, err=True)
     status = 4 if failed and not loaded.fit.accept else 0
     _end(strict, any(f.severity == "W" for f in done.study.orders.findings), status)
+
+
+@app.command()
+def lock(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a finished run, or the file 'latest'.")
+    ],
+) -> None:
+    """Publish a finished run: later runs compare what came with its forecast."""
+    from clv.jobs.earlier import lock as lock_run
+
+    _say(f"Published: {lock_run(run)}. It is compared with as long as its files stay as they are.")
 
 
 @contextmanager

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 import xlsxwriter.exceptions
 
+import clv
 from clv.data.contract import Transactions
 from clv.errors import ConfigError, DataError, OutputError
-from clv.evaluation.study import Study
 from clv.jobs.config import load
 from clv.jobs.pipeline import Run, checked, run
 from clv.jobs.runs import new_id, run_folder, slug
 from clv.reporting import workbook
+from clv.reporting.reviews import Review
 
 FILES = {
     *(
@@ -29,7 +30,8 @@ FILES = {
         "forecast.csv",
         "rfm.parquet",
         "checks.parquet",
-        "model.json",
+        "purchase.json",
+        "spend.json",
         "run.json",
     )
 }
@@ -60,6 +62,11 @@ cut = 2025-06-30
 [report]
 name = "Můj <obchod> 🎁"
 folder = "out"
+[backtest]
+origins = 0
+[fit]
+method = "mle"
+model = "BGNBD"
 """
 
 
@@ -105,11 +112,15 @@ def test_the_manifest_holds_the_headline_figures(done: Run) -> None:
     assert used == {"used": len(pd.read_csv(done.folder.parents[2] / "log.csv"))}
 
 
-def test_the_model_can_be_read_back(done: Run) -> None:
-    saved = json.loads((done.folder / "model.json").read_text(encoding="utf-8"))
-    assert saved["purchase"]["parameters"] == pytest.approx(done.study.purchase.parameters)
-    assert saved["spend"]["model"] == "GammaGamma"
-    assert saved["as_of"] == "2025-12-31"
+def test_the_fits_can_be_read_back(done: Run) -> None:
+    for name in ("purchase", "spend"):
+        fit, made = clv.Fit.load(done.folder / f"{name}.json"), getattr(done.study, name)
+        assert fit.parameters == pytest.approx(made.parameters)
+        assert (type(fit.estimate), fit.as_of, fit.first_order) == (
+            type(made.estimate),
+            made.as_of,
+            made.first_order,
+        )
 
 
 def test_tables_agree_in_every_format_and_names_survive(done: Run, hostile: tuple[str, ...]) -> None:
@@ -136,7 +147,7 @@ def test_a_second_run_leaves_the_first_alone(done: Run) -> None:
     assert again.folder != done.folder
     assert listing(done.folder) == before
     assert (done.folder.parent / "latest").read_text(encoding="utf-8").strip() == again.folder.name
-    same = ("forecast.csv", "rfm.parquet", "checks.parquet", "model.json")
+    same = ("forecast.csv", "rfm.parquet", "checks.parquet", "purchase.json", "spend.json")
     for name in same[1:]:
         assert listing(again.folder)[name] == before[name], name
     old, new = (pd.read_csv(r.folder / "forecast.csv").drop(columns="run_id") for r in (done, again))
@@ -184,13 +195,13 @@ def test_several_problems_of_the_log_come_together(job: Callable[..., Path], sma
     ids=["system", "workbook"],
 )
 def test_a_failure_while_writing_leaves_nothing(
-    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch, failure: Exception
+    job: Callable[..., Path], small_review: Review, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     def fail(*_: object) -> None:
         raise failure
 
     config = job()
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: small_review)
     monkeypatch.setattr(workbook, "write", fail)
     with pytest.raises(OutputError, match=r"O002 .*No space left") as caught:
         run(load(config))
@@ -211,10 +222,10 @@ def test_an_unexpected_failure_leaves_nothing_either(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_told(
-    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch
+    job: Callable[..., Path], small_review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = job()
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: small_review)
     (config.parent / "reports").write_text(
         "in the way", encoding="utf-8"
     )  # a file where the folder should be
@@ -294,10 +305,11 @@ def test_a_segment_column_that_is_not_there_is_named(job: Callable[..., Path], c
 
 
 def test_an_infinite_equity_is_null_in_the_manifest(
-    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch
+    job: Callable[..., Path], small_review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endless = dataclasses.replace(small_study, lifetime=None, beyond_five_years=math.nan)
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: endless)
+    study = dataclasses.replace(small_review.study, lifetime=None, beyond_five_years=math.nan)
+    endless = dataclasses.replace(small_review, study=study)
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: endless)
     made = run(load(job()))
     saved = json.loads((made.folder / "run.json").read_text(encoding="utf-8"))
     assert saved["headline"]["clv_lifetime"] is None
@@ -324,7 +336,7 @@ def test_a_base_too_small_to_model_is_refused_before_anything_is_fitted(
     if not codes:
         assert len(checked(config).rfm()) == customers
         return
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: pytest.fail("a review began"))
     for call in (checked, run):
         with pytest.raises(DataError) as caught:
             call(config)
@@ -343,7 +355,7 @@ def test_a_holdout_without_data_is_refused_before_anything_is_fitted(
     job: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, config_text: str, cut: str, said: str
 ) -> None:
     config = load(job(config=config_text.replace("cut = 2025-06-30", f"cut = {cut}")))
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: pytest.fail("a review began"))
     for call in (checked, run):
         with pytest.raises(ConfigError, match=re.escape(said)) as caught:
             call(config)
@@ -376,7 +388,7 @@ def test_a_cost_of_an_unknown_segment_is_refused_before_anything_is_fitted(
     job: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, config_text: str
 ) -> None:
     text = config_text.replace("[holdout]", '[economics.cac]\n"Suche & Koln" = 10\n[holdout]')
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: pytest.fail("a study began"))
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: pytest.fail("a review began"))
     with pytest.raises(ConfigError, match=r"P001 .*Did you mean 'Suche & Köln'\?"):
         run(load(job(config=text)))
 
@@ -409,12 +421,12 @@ def test_a_run_keeps_what_was_found_and_every_row_of_it(
 @pytest.mark.parametrize("kind", ["folder", "pattern"])
 def test_the_hash_of_many_files_is_that_of_their_hashes(
     job: Callable[..., Path],
-    small_study: Study,
+    small_review: Review,
     small_log: pd.DataFrame,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: small_review)
     config = job()
     folder = config.parent / "parts"
     (folder / "inner").mkdir(parents=True)
@@ -430,28 +442,31 @@ def test_the_hash_of_many_files_is_that_of_their_hashes(
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
     assert made.manifest["inputs"] == [{"path": written, "sha256": digest}]
     page = (made.folder / "report.html").read_text(encoding="utf-8")
-    assert f"<dt>SHA-256</dt><dd>{digest[:16]}</dd>" in page
+    assert f"<dt>SHA-256</dt> <dd>{digest[:16]}</dd>" in page
 
 
 def test_a_database_is_named_by_its_table_and_without_its_address(
-    job: Callable[..., Path], small_study: Study, small_orders: Transactions, monkeypatch: pytest.MonkeyPatch
+    job: Callable[..., Path],
+    small_review: Review,
+    small_orders: Transactions,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: small_review)
     monkeypatch.setattr("clv.jobs.pipeline.checked", lambda _: small_orders)
     monkeypatch.setenv("CLV_TEST_URL", "postgresql://me:hunter2@db/shop")
     text = '[input]\npath = "${CLV_TEST_URL}"\ntable = "orders"\n[economics]\nmargin = 0.4\n'
     made = run(load(job(config=text)))
     assert made.manifest["inputs"] == [{"path": "${CLV_TEST_URL}", "sha256": None}]
     page = (made.folder / "report.html").read_text(encoding="utf-8")
-    assert "<dt>Input</dt><dd>${CLV_TEST_URL}, table orders</dd>" in page
+    assert "<dt>Input</dt> <dd>${CLV_TEST_URL}, table orders</dd>" in page
     for path in made.folder.iterdir():
         assert b"hunter2" not in path.read_bytes(), path.name
 
 
 def test_a_file_under_a_variable_is_hashed(
-    job: Callable[..., Path], small_study: Study, monkeypatch: pytest.MonkeyPatch
+    job: Callable[..., Path], small_review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clv.jobs.pipeline.study", lambda *_, **__: small_study)
+    monkeypatch.setattr("clv.jobs.pipeline.review", lambda *_, **__: small_review)
     config = job()
     monkeypatch.setenv("CLV_TEST_ROOT", str(config.parent))
     config.write_text(

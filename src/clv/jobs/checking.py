@@ -14,9 +14,11 @@ from clv.data.engines import fetch, upload, write_parquet
 from clv.data.findings import Finding
 from clv.data.holdout import check_cuts
 from clv.data.segments import SEGMENT_ORDER
-from clv.errors import ConfigError, DataError
+from clv.errors import ClvError, ConfigError, DataError, OutputError
 from clv.forecasting.checks import check_reach
+from clv.jobs.beside import checks_beside
 from clv.jobs.config import Config, load
+from clv.jobs.earlier import last_published
 from clv.jobs.restated import check_restated
 from clv.jobs.runs import new_file, refuse_existing
 from clv.units import horizon_days
@@ -47,13 +49,16 @@ class Checked:
         """How many findings warn."""
         return sum(finding.severity == "W" for finding in self.findings)
 
-    def error(self) -> DataError | ConfigError | None:
+    def error(self) -> ClvError | None:
         """What stops a run, with every failing finding: a DataError where the data has a part in it."""
         failing = self.failing
         if not failing:
             return None
-        settings = all(finding.code[0] in "CP" for finding in failing)
-        return (ConfigError if settings else DataError)(*map(str, failing))
+        letters = {finding.code[0] for finding in failing}
+        kind = (
+            ConfigError if letters <= {"C", "P"} else OutputError if letters <= {"C", "P", "O"} else DataError
+        )
+        return kind(*map(str, failing))
 
     def reconciliation(self) -> pd.DataFrame | None:
         """Rows, share of rows, money and customers by reason; None where nothing can be read that far.
@@ -92,7 +97,7 @@ def check(config: Config) -> Checked:
 
 
 def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
-    """D031, D032, D034, D043, and what only a log can tell of a config: C007, C008, P001."""
+    """D031, D032, D034, D043, and what only a log can tell of a config: C007, C008, P001 to P003."""
     rfm, economics = orders.rfm(), config.assumptions()
     days = horizon_days(economics.horizon, orders.as_of_date)
     found = [*check_size(rfm), *check_span(rfm, days), *check_restated(config, orders)]
@@ -104,11 +109,15 @@ def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
         ),
         lambda: check_cuts(orders, [config.holdout.cut] if config.holdout else []),
         lambda: economics.check_segments(_segments(rfm) if isinstance(economics.cac, dict) else ()),
+        *checks_beside(config, rfm),
+        lambda: last_published(
+            config.runs, config.report.name, orders.as_of_date, config.report.compare_with
+        ),
     ]
     for passes in checks:
         try:
             passes()
-        except ConfigError as error:
+        except ClvError as error:
             for code, _, message in (text.partition(" ") for text in error.messages):
                 found.append(Finding(code, "F", message))
     return found

@@ -16,12 +16,17 @@ import clv
 from clv.data.engines.addresses import expanded
 from clv.data.engines.files import find_files
 from clv.errors import DataError
+from clv.forecasting.totals import ALL
 from clv.jobs.restated import months
+from clv.reporting.decision import totals_of
 
 if TYPE_CHECKING:
+    from clv.evaluation.results import Backtest
     from clv.evaluation.study import Study
     from clv.jobs.config import Config
+    from clv.reporting.reviews import Review
 
+SCHEMA = 2  # of run.json: from 2 on a run keeps its fits and what its forecast went by
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "ibis-framework", "duckdb", "matplotlib")
 
 
@@ -54,13 +59,12 @@ def inputs(config: Config) -> list[dict[str, str | None]]:
     return [{"path": text, "sha256": source_hash(config.place(text))} for text in config.inputs().values()]
 
 
-def manifest(config: Config, study: Study, run_id: str, started: str, seconds: float) -> dict[str, Any]:
+def manifest(config: Config, review: Review, run_id: str, started: str, seconds: float) -> dict[str, Any]:
     """Everything but the hashes of what went in and came out, ready for JSON."""
+    study = review.study
     reconciled = study.orders.reconciliation()
-    base = study.forecast.sums
-    lifetime = study.lifetime.sums["clv"] if study.lifetime else None
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "run_id": run_id,
         "name": config.report.name,
         "as_of": str(study.as_of),
@@ -74,19 +78,67 @@ def manifest(config: Config, study: Study, run_id: str, started: str, seconds: f
         "reconciliation": reconciled.to_dict(orient="records"),
         "history": {"currency": study.orders.money_unit, "months": months(study.orders)},
         "rfm_cuts": dataclasses.asdict(study.cuts),
-        "holdout": _holdout(study),
-        "headline": {
-            "customers": int(base["customers"]),
-            "clv": float(base["clv"]),
-            "clv_lifetime": None if lifetime is None else float(lifetime),
-            "new_customer": study.new_value,
+        "model": {
+            "asked": config.fit.model,
+            "purchase": type(study.purchase.estimate).__name__,
+            "spend": type(study.spend.estimate).__name__,
+            "method": study.purchase.method,
         },
+        "forecast": _forecast(review),
+        "backtest": _backtest(review.tested),
+        "holdout": _holdout(study),
+        "headline": _headline(review),
         "versions": {
             "clv": clv.__version__,
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},
         },
     }
+
+
+def _forecast(review: Review) -> dict[str, Any]:
+    """What the forecast went by, for a later run to repeat it."""
+    ahead, level = review.study.forecast, review.study.forecast.levels.range
+    return {
+        "horizon": ahead.horizon,
+        "margin": ahead.margin,
+        "discount": ahead.discount,
+        "level": [level.low, level.middle, level.high],
+        "acquired_by": review.by,
+        "segments": list(ahead.rfm.segments),
+        "fiscal_year_start": review.year_start,
+    }
+
+
+def _backtest(tested: Backtest | None) -> dict[str, Any] | None:
+    if tested is None:
+        return None
+    origins = tested.table["origin"].unique()
+    return {
+        "origins": [str(origin) for origin in origins],
+        "choice": tested.choice,
+        "error": number(tested.summary["value_error"][tested.choice]),
+        "verdict": tested.verdict,
+    }
+
+
+def _headline(review: Review) -> dict[str, Any]:
+    """The three numbers of the first page, each with its band, where there is one."""
+    whole = totals_of(review)
+    found: dict[str, Any] = {"customers": int(whole["customers"])}
+    found |= {name: number(whole[name]) for name in ("clv", "clv_p05", "clv_p95")}
+    lifetime = review.lifetime.table.iloc[-1] if review.lifetime else None
+    new = review.units.table.loc[ALL]
+    for name in ("clv", "clv_p05", "clv_p95"):
+        found[name.replace("clv", "clv_lifetime")] = None if lifetime is None else number(lifetime[name])
+    for name in ("value", "value_p05", "value_p95", "cac"):
+        found[name.replace("value", "new_customer")] = number(new[name])
+    return found
+
+
+def number(value: Any) -> float | None:
+    """Return a number as JSON knows it."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _holdout(study: Study) -> dict[str, Any] | None:
@@ -97,10 +149,7 @@ def _holdout(study: Study) -> dict[str, Any] | None:
         "cut": str(held.holdout.cut),
         "end": str(held.holdout.end),
         "actual": held.actual_spend,
-        "error": {
-            name: float(error) if math.isfinite(error) else None
-            for name, error in held.contenders["error"].items()
-        },
+        "error": {name: number(error) for name, error in held.contenders["error"].items()},
     }
 
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clv.data.findings import Finding
-from clv.evaluation.study import Study
 from clv.jobs.checking import Checked, finding_json, shared
 from clv.jobs.screen import Block, Grid, printable
-from clv.reporting import pages, tables
-from clv.reporting.decision import decision
-from clv.reporting.grid import show_value
+from clv.reporting import tables
+from clv.reporting.grid import Page, show_value
+from clv.reporting.pages import verdict as verdict_of
 from clv.reporting.reviews import Review
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from clv.data.contract import Transactions
 
+_TOLD = ("backtest", "last", "movement")  # pages whose findings the terminal shows too
 _WORDS = {"F": "fails", "W": "warning", "A": "mended"}
 
 
@@ -47,8 +47,9 @@ def verdict(checked: Checked) -> str:
     return "The data can be used" + (f", with {n} warning{'s' * (n != 1)} to read." if n else ".")
 
 
-def run_blocks(study: Study) -> list[Block]:
-    """Kept and dropped, the fits, the hold-out and the headline numbers."""
+def run_blocks(review: Review, pages: Sequence[Page]) -> list[Block]:
+    """Kept and dropped, the fits, what tests say of them, and the headline numbers with their bands."""
+    study = review.study
     found = study.orders.findings
     out: list[Block] = ["", "What became of every row", _rows(shared(study.orders), study.orders), ""]
     out += [_findings(found), ""] if found else []
@@ -65,10 +66,12 @@ def run_blocks(study: Study) -> list[Block]:
             "",
             Grid(("Forecast by", "Forecast", "Error"), rows, frozenset({1, 2})),
             "",
-            pages.verdict(study),
+            verdict_of(study),
         ]
-    headlines = [[h.label, h.value, h.note] for h in decision(Review(study)).headlines]
-    return [*out, "", Grid(("Headline", "Value", "What it is"), headlines, frozenset({1}))]
+    told = [page.finding for page in pages if page.id in _TOLD]
+    out += [block for finding in told for block in ("", printable(finding))]
+    headlines = [[h.label, h.value, h.band, h.note] for h in pages[0].headlines]
+    return [*out, "", Grid(("Headline", "Value", "Band", "What it is"), headlines, frozenset({1}))]
 
 
 def _findings(found: Sequence[Finding]) -> Grid:

@@ -28,9 +28,7 @@ def outcomes(ax: Axes, table: Table) -> None:
     ends = np.maximum(frame["actual"], frame["high"])
     for place, actual, end, inside in zip(places, frame["actual"], ends, frame["inside"], strict=True):
         text = brief(actual) if inside == "yes" else f"{brief(actual)}, outside"
-        ax.annotate(
-            text, (end, place), (6, 0), textcoords="offset points", va="center", size=9, color=INK
-        )
+        ax.annotate(text, (end, place), (6, 0), textcoords="offset points", va="center", size=9, color=INK)
     ax.set_yticks(places, [short(str(name)) for name in frame["segment"]])
     ax.set_xlabel(with_unit("Revenue", table))
     ax.xaxis.set_major_formatter(brief)

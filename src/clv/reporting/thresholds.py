@@ -11,3 +11,6 @@ CURVE_SHARES = (0.0, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 11))) 
 MARKED_SHARES = (0.10, 0.20, 0.50)  # of these, named in the figure
 CURVE_MONTHS = 36  # of a new customer's life that its value is shown over
 SEASONAL = 1.15  # times an average month, from which the strongest month is called a season
+AT_RISK_TOP = 0.20  # of customers by value at the last run, who are at risk
+AT_RISK_FALL = 0.30  # when the chance that they buy fell by this share
+AT_RISK_DAYS = 90  # of a purchase within these days
