@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from clv.data.cleaning import REFUND, USED
-from clv.data.engines import fetch, upload
+from clv.data.engines import fetch, keep, upload
 
 IN_FULL, LOST, ALONE = (
     "order refunded in full",
@@ -86,10 +86,12 @@ def _links(rows: Any) -> tuple[Any, Any, Any]:
     sales = rows.filter((rows.reason == USED) & (rows.minor >= 0))
     first = sales.n.min().over(ibis.window(group_by=["customer", "order_id"]))
     sales = sales.mutate(head=ibis.ifelse(sales.order_id.isnull(), sales.n, first))
-    sales = sales.select("customer", "order_id", "day", "n", "minor", "head")
+    # Kept: in one plan with what follows DuckDB joins on `head` alone, which all customers have alike.
+    sales = keep(sales.select("customer", "order_id", "day", "n", "minor", "head"))
     orders = sales.group_by("customer", "head").aggregate(
         worth=sales.minor.sum().cast("int64"), day=sales.day.min(), order_id=sales.order_id.min()
     )
+    orders = keep(orders)
     refunds = rows.filter(rows.reason == REFUND)
     # Many exports book a refund under the number of its order.
     of = refunds.refund_of.coalesce(refunds.order_id)
@@ -99,7 +101,7 @@ def _links(rows: Any) -> tuple[Any, Any, Any]:
     unnamed = named.filter(~covers & named.refund_of.isnull()).select(*refunds.columns)
     named = named.filter(covers).select("customer", "n", "minor", "head")
     found = _match(rows, unnamed, orders, named)
-    return sales, orders, named if found is None else named.union(found)
+    return sales, orders, keep(named if found is None else named.union(found))
 
 
 def _match(rows: Any, refunds: Any, orders: Any, named: Any) -> Any:

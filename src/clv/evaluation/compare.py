@@ -14,7 +14,7 @@ from clv.data.segments import BEHAVIOURAL
 from clv.errors import ConfigError, FitError
 from clv.evaluation.backtest import OTHER, HoldoutResult
 from clv.evaluation.inputs import ALL, formula_inputs
-from clv.fitting.inference import like
+from clv.fitting.inference import at_mode, like
 from clv.fitting.result import Fit
 from clv.forecasting import simple
 from clv.forecasting.customers import Forecast
@@ -83,6 +83,8 @@ def compare(
     economics: Economics | None = None,
     by: str = "cohort",
     holdout: HoldoutResult | None = None,
+    *,
+    draws: bool = True,
 ) -> Comparison:
     """Set the model's value of new and existing customers beside both simple formulas.
 
@@ -92,6 +94,7 @@ def compare(
     economics : churn rule, CAC and horizon; by default those of the forecast
     by : a segment column; segments under 20 customers are merged, those under 100 flagged
     holdout : adds what each segment spent after the cut, and what was forecast
+    draws : fits of segments have draws where the forecast's have; without, they are at their mode
 
     The value of a new customer comes from a fit of the segment's own customers, where they are enough,
     else from the fit of the whole base.
@@ -105,7 +108,7 @@ def compare(
     fits: dict[str, tuple[Fit, Fit]] = {}
     for segment in table.index:
         shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
-        own = None if shared else _own_fits(forecast, by, str(segment))
+        own = None if shared else _own_fits(forecast, by, str(segment), draws)
         purchase, spend = own or (forecast.purchase, forecast.spend)
         base = forecast.base.where(by, str(segment)) if own else forecast.base
         fits |= {str(segment): own} if own else {}
@@ -220,13 +223,12 @@ def _days(forecast: Forecast, economics: Economics) -> float:
     return forecast.days
 
 
-def _own_fits(forecast: Forecast, by: str, segment: str) -> tuple[Fit, Fit] | None:
+def _own_fits(forecast: Forecast, by: str, segment: str, draws: bool) -> tuple[Fit, Fit] | None:
     """Fits of one segment's customers, or None when they are too few or do not determine one."""
     part = forecast.base.where(by, segment)
     try:
-        purchase, spend = (
-            like(fitted).fit(type(fitted.estimate), part) for fitted in (forecast.purchase, forecast.spend)
-        )
+        fits = [(like(f) if draws else at_mode(f), f) for f in (forecast.purchase, forecast.spend)]
+        purchase, spend = (inference.fit(type(f.estimate), part) for inference, f in fits)
     except FitError:
         return None
     enough = purchase.customers >= SMALL and spend.customers >= REPEATERS

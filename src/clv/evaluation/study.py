@@ -82,13 +82,15 @@ def study(
     inference: Inference = MAXIMUM_LIKELIHOOD,
     model: type[Any] = BGNBD,
     level: float | Sequence[float] = 1.0,
+    acquired_by: str | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Study:
     """Run the whole path on a log: check, count, fit, hold out, forecast, compare.
 
     `holdout` is the day that ends the calibration period of the hold-out, which runs to as_of. `inference`
     says by what method models are fitted, and with which priors; `model` is that of purchases, and `level`
-    what a back-test says of it, as in `clv.forecast`.
+    what a back-test says of it, as in `clv.forecast`. With `acquired_by` the fits of that column's segments
+    alone have draws: they are what takes time.
     `progress` is called with the name of each step before it begins. Raises DataError, ConfigError or
     FitError where the path cannot go on.
     """
@@ -114,7 +116,8 @@ def study(
     lifetime = _lifetime(ahead)
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
-    comparisons = [compare(ahead, economics, by, tested) for by in names]
+    drawn = [acquired_by] if acquired_by else names
+    comparisons = [compare(ahead, economics, by, tested, draws=by in drawn) for by in names]
     economics.check_segments({str(name) for c in comparisons for name in c.members})
     return Study(
         orders,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from clv.errors import ConfigError
@@ -73,3 +73,9 @@ def like(fitted: Fit) -> Inference:
     ranges = {} if fitted.priors is None else fitted.priors.ranges
     first_order: Any = fitted.first_order
     return Inference(method, priors=ranges, held=fitted.held, first_order=first_order)
+
+
+def at_mode(fitted: Fit) -> Inference:
+    """Return the same without draws: the mode of the posterior, or the maximum of the likelihood."""
+    made = like(fitted)
+    return made if made.method == "mle" else replace(made, method="map")

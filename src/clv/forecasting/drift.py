@@ -11,7 +11,6 @@ a part of the other's data, the variance of the difference is the difference of 
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from scipy.stats import chi2
 from clv.data.engines import fetch
 from clv.data.rfm import RFM
 from clv.errors import ClvError, ConfigError, FitError
-from clv.fitting.inference import like
+from clv.fitting.inference import at_mode
 from clv.fitting.result import Fit
 from clv.models.histories import PurchaseHistory, SpendHistory
 from clv.models.protocols import Array, HistorySource
@@ -172,7 +171,7 @@ def drift(fit: Fit, rfm: HistorySource, *, since: HistorySource | None = None, h
         )
     now = _history(fit, rfm)
     then = _history(fit, since) if since is not None else fit.history
-    refit = dataclasses.replace(like(fit), **_at_mode(fit)).fit(type(fit.estimate), rfm)
+    refit = at_mode(fit).fit(type(fit.estimate), rfm)
     if not refit.converged:
         raise FitError(refit.message)
     days = (today - before).days if today and before else None
@@ -229,10 +228,6 @@ def _history(fit: Fit, source: Any) -> Any:
         source = source.with_first_orders()
     history = fit.histories_of(source)
     return history.rescaled(fit.unit / history.unit)
-
-
-def _at_mode(fit: Fit) -> dict[str, Any]:
-    return {"method": "map"} if fit.priors else {}
 
 
 def _finite(horizon: str) -> str:

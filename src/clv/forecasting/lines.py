@@ -25,6 +25,7 @@ MEASURES = ("active", "orders", "revenue", "value")
 FEW = 50  # customers of a line that are drawn one by one: of more, chance is as good as gamma
 DRAWS = 250  # of the parameters
 FUTURES = 4  # of each, where customers are drawn one by one
+_PARTS, _NUMBERS = (DRAWS, 125, 50), 5_000_000  # draws, and draws times histories
 _AGES = 0.02  # of their logarithm, between ages whose chance around a total is taken for the same
 _ENOUGH = 2000  # futures of a cell for its part of a variance, to which many cells add up
 _TOGETHER = 64  # customers that are drawn at a time
@@ -117,7 +118,7 @@ class Rows:
 
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     """Return the totals of every line, their customers drawn one by one, or taken together as gamma."""
-    base = rows.base.paired(DRAWS)
+    base = rows.base.paired(_draws(len(rows.base.history)))
     base = base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=_AGES)
     rows = dataclasses.replace(rows, base=base)
     shape = (len(MEASURES), rows.lines, len(rows.ends) + 1)
@@ -135,6 +136,14 @@ def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
         for total, part in zip((expected, variance, drawn), parts, strict=True):
             total += part
     return [Line(expected[:, at], drawn[:, at], np.maximum(variance[:, at], 0.0)) for at in range(rows.lines)]
+
+
+def _draws(histories: int) -> int:
+    """Draws for so many histories: the more there are, the better their parameters are known.
+
+    All are parts of `DRAWS`, so that lines of different bases add up draw by draw.
+    """
+    return next((d for d in _PARTS if d * histories <= _NUMBERS), _PARTS[-1])
 
 
 class _Sums:

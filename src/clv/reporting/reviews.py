@@ -41,6 +41,7 @@ AUTO = "auto"
 WINDOWS = ("6m", "3m", "1m")  # of a back-test, the longest that leaves as many origins as these
 ENOUGH = 3
 SCORED = 2000  # customers whose forecast distributions are scored: coverage is right to .7 %
+SURE = 200_000  # customers from which a back-test takes parameters for certain: chance is all but everything
 YEAR = 12  # months of spending that an acquisition cost is measured over
 
 
@@ -201,6 +202,7 @@ def review(
         inference=inference,
         model=kind,
         level=level,
+        acquired_by=by,
         progress=progress,
     )
     return Review(found, tested, by, plan, books, spent, spending, fiscal_year_start, tuple(notes))
@@ -243,6 +245,8 @@ def _tested(
     notes: list[str],
 ) -> Backtest | None:
     """Back-test the model; None with a note where the log is too short."""
+    if len(orders.rfm()) > SURE and inference.method != "mle":
+        inference = dataclasses.replace(inference, method="map")
     try:
         horizon = window or _window(orders, origins)
         return backtest(
