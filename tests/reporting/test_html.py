@@ -17,7 +17,7 @@ from clv.evaluation.study import Study
 from clv.reporting import tables
 from clv.reporting.figures import svg
 from clv.reporting.grid import Column, Headline, Page, Table
-from clv.reporting.html import LEVELS, SHEET, alt_text, cells, render
+from clv.reporting.html import LEVELS, SHEET, alt_text, cells, isolated, render
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
 
@@ -296,3 +296,15 @@ def test_lights_say_their_level(read: Reader) -> None:
     said = [v for tag, name, v in read.attributes if tag == "span" and name == "aria-label"]
     assert len(said) == 4
     assert set(said) <= {words for _, words in LEVELS.values()}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("5 on توصية, 3 on b", "5 on \u2068توصية\u2069, 3 on b"),
+        ("of متجر الهدايا (0.4)", "of \u2068متجر الهدايا\u2069 (0.4)"),
+        ("no such name", "no such name"),
+    ],
+)
+def test_names_from_right_to_left_do_not_turn_a_sentence(sentence: str, shown: str) -> None:
+    assert isolated(sentence) == shown

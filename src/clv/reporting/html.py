@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 SHEET = 30  # rows on a printed sheet; a folded table with more stays off paper
 LEVELS = {"good": ("✓", "good"), "fair": ("!", "fair"), "bad": ("✕", "bad")}  # a sign, and what it says
+
+
+_RTL = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]"  # Hebrew, Arabic, Syriac …
+_LEFTWARD = re.compile(rf"{_RTL}(?:[^.;:()\n]*?{_RTL})*")
 
 
 class Cell(NamedTuple):
@@ -47,7 +52,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"chart": svg, "alt": alt_text, "cells": cells}
+    environment.filters |= {"chart": svg, "alt": alt_text, "cells": cells, "isolated": isolated}
     text = environment.get_template("report.html").render(
         name=name,
         study=study,
@@ -103,6 +108,11 @@ def _value(value: Any) -> str:
     """A number as a script reads it."""
     number = float(value)
     return "" if np.isnan(number) else repr(number).removesuffix(".0").replace("inf", "Infinity")
+
+
+def isolated(sentence: str) -> str:
+    """Return a sentence in which names written from right to left do not turn what stands beside them."""
+    return _LEFTWARD.sub("\u2068\\g<0>\u2069", sentence)
 
 
 def alt_text(table: Table) -> str:
