@@ -529,12 +529,48 @@ def test_a_strict_run_writes_its_report_and_exits_6(call: Call, job: Callable[..
     assert Path(out.rsplit("Report: ", 1)[1].split(" (")[0]).is_file()
 
 
-@pytest.mark.parametrize("arguments", [(), ("init",), ("check",), ("run",)])
+@pytest.mark.usefixtures("quick")
+def test_a_run_is_published_once(call: Call, job: Callable[..., Path]) -> None:
+    _, out, _ = call("run", job())
+    folder = Path(out.rsplit("Report: ", 1)[1].split(" (")[0]).parent
+    before = files(folder)
+    status, out, err = call("lock", folder.parent / "latest")
+    assert (status, err) == (0, "")
+    assert out == f"Published: {folder}. Later runs compare what came with its forecast.\n"
+    assert files(folder) == before | {"published"}
+    status, out, err = call("lock", folder)
+    assert (status, out) == (5, "")
+    assert err == f"O001 run {folder.name} is published already. Nothing was changed.\n"
+    (folder / "forecast.csv").write_text("mended", encoding="utf-8")
+    status, _, err = call("lock", folder)
+    assert status == 5
+    assert err.startswith(f"O004 forecast.csv of run {folder.name} was altered since the run ended.")
+    status, _, err = call("lock", folder.parent)
+    assert status == 2
+    assert err.startswith("C001 ")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_cannot_be_compared_with_is_told_by_check_and_run(
+    call: Call, job: Callable[..., Path]
+) -> None:
+    config = job()
+    text = config.read_text(encoding="utf-8").replace("[backtest]", 'compare_with = "last"\n[backtest]')
+    config.write_text(text, encoding="utf-8")
+    said = "P004 'report.compare_with' names a run that is not there; got 'last'. Published runs of this "
+    for command in ("check", "run"):
+        status, out, err = call(command, config)
+        assert status == 2
+        assert told(command, out, err) == [f"{said}report: none."]
+
+
+@pytest.mark.parametrize("arguments", [(), ("init",), ("check",), ("run",), ("lock",)])
 def test_every_command_has_help(call: Call, arguments: tuple[str, ...]) -> None:
     status, out, err = call(*arguments, "--help")
     assert (status, err) == (0, "")
     assert "Usage" in out
-    words = {(): ("init", "check", "run", "Exit status"), ("init",): ("--demo", "shop")}
+    words = {(): ("init", "check", "run", "lock", "Exit status"), ("init",): ("--demo", "shop")}
+    words |= {("lock",): ("RUN", "latest")}
     for word in (words | {("check",): ("--strict", "--json", "--list")}).get(arguments, ("--strict",)):
         assert word in out
 

@@ -103,7 +103,7 @@ def lock(
     """Publish a finished run: later runs compare what came with its forecast."""
     from clv.jobs.earlier import lock as lock_run
 
-    _say(f"Published: {lock_run(run)}. It is compared with as long as its files stay as they are.")
+    _say(f"Published: {lock_run(run)}. Later runs compare what came with its forecast.")
 
 
 @contextmanager
