@@ -26,7 +26,7 @@ from clv.models.gamma_gamma import GammaGamma
 if TYPE_CHECKING:
     import pandas as pd
 
-MODEL = "BG/NBD + Gamma-Gamma"
+MODEL = "Model"
 OTHER = "Other small segments"
 MAX_BIN = 7  # customers with this many repeat purchases or more share a bin
 

@@ -135,11 +135,12 @@ def outcome(then: Published, orders: Transactions) -> Outcome | None:
     came = _came(then, orders, known, columns, end)
     ahead, tables, periods = then.over(known, end), {}, pd.DataFrame()
     for by in columns:
-        said = ahead.totals(by, "Q", fiscal_year_start=then.year_start).table
-        whole = said[said["period"] == WHOLE].set_index(by)
+        quarterly = by == then.by
+        said = ahead.totals(by, "Q" if quarterly else None, fiscal_year_start=then.year_start).table
+        whole = (said[said["period"] == WHOLE] if quarterly else said).set_index(by)
         actual = came.groupby(by)["spent"].sum().to_dict() | {ALL: came["spent"].sum()}
         tables[by] = _row(whole, [float(actual.get(name, 0.0)) for name in whole.index])
-        if by == then.by:
+        if quarterly:
             periods = _by_period(said[(said[by] == ALL) & (said["period"] != WHOLE)], came)
     lost = _count(gone)
     missing = then.over(keep(gone), end).totals().table.iloc[-1]["revenue"] if lost else 0.0
