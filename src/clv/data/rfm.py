@@ -29,7 +29,7 @@ _COLUMNS = (
     "last_date cohort rfm_segment actual_purchases actual_spend as_of run_id horizon p_alive p_purchase "
     "expected_purchases expected_spend clv_mean clv_median clv_p05 clv_p95 historic_value percentile flags "
     "spend_p05 spend_p95 next_purchase period population flags next_day e0 e1 c0 c1 customers"
-    " clv spent_days spent_total spent_squares spent_low spent_high horizon_place"
+    " clv p_purchase_90d spent_days spent_total spent_squares spent_low spent_high horizon_place"
 )
 RESERVED = frozenset(_COLUMNS.lower().split())  # names that no segment can have, in lower case
 _SPEND = ("spend_days", "repeat_spend")

@@ -102,10 +102,7 @@ def study(
     tested, held_cuts = None, None
     if holdout is not None:
         progress(f"Testing the forecast on what happened after {holdout}")
-        held = split(orders, holdout)
-        held_cuts = RFMCuts.of(held.rfm)
-        held = held.with_rfm(held_cuts.apply(held.rfm))
-        tested = evaluate_holdout(held, economics, inference, model)
+        tested, held_cuts = _held_out(orders, holdout, economics, inference, model)
     progress("Fitting purchases and spend")
     purchase, spend = (inference.fit(kind, rfm) for kind in (model, GammaGamma))
     progress("Forecasting every customer")
@@ -135,6 +132,15 @@ def study(
         _beyond_five_years(lifetime),
         held_cuts,
     )
+
+
+def _held_out(
+    orders: Transactions, cut: dt.date, economics: Economics, inference: Inference, model: type[Any]
+) -> tuple[HoldoutResult, RFMCuts]:
+    """Return the test on a hold-out, with the segments of then."""
+    held = split(orders, cut)
+    cuts = RFMCuts.of(held.rfm)
+    return evaluate_holdout(held.with_rfm(cuts.apply(held.rfm)), economics, inference, model), cuts
 
 
 def _lifetime(ahead: Forecast) -> Forecast | None:

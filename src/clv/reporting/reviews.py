@@ -187,9 +187,7 @@ def review(
     spent = None if spend is None else read_spending(spend, by, known, fiscal_year_start)
     if economics.cac is None and spent is not None:
         economics = dataclasses.replace(economics, cac=measured_cac(orders, spent, by))
-    kind = likeliest(orders) if model == AUTO else model
-    if isinstance(kind, str):
-        raise ConfigError(f'C012 model must be a purchase model, or "auto"; got {kind!r}. Write clv.BGNBD.')
+    kind = likeliest(orders) if model == AUTO else _checked(model)
     tested = None
     if origins:
         progress("Back-testing")
@@ -206,6 +204,12 @@ def review(
         progress=progress,
     )
     return Review(found, tested, by, plan, books, spent, spending, fiscal_year_start, tuple(notes))
+
+
+def _checked(model: Any) -> type[Any]:
+    if not isinstance(model, type):
+        raise ConfigError(f'C012 model must be a purchase model, or "auto"; got {model!r}. Write clv.BGNBD.')
+    return model
 
 
 def default_segment(orders: Transactions) -> str:
