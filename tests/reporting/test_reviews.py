@@ -192,3 +192,31 @@ def test_bad_settings_are_refused(small_study: Study, spend: pd.DataFrame) -> No
         review(orders, economics, model="bgnbd")
     with pytest.raises(ConfigError, match="P001 spend names 'nowhere'"):
         review(orders, economics, spend=spend.assign(channel="nowhere").drop_duplicates("period"))
+
+
+def test_key_figures_are_those_of_the_log(whole: Review, small_log: pd.DataFrame) -> None:
+    """By loops over the log: early loss, revenue from customers of before, first orders."""
+    log = small_log.assign(date=pd.to_datetime(small_log["date"]))
+    cut, end = pd.Timestamp("2024-12-31"), pd.Timestamp("2025-12-31")
+    people = []
+    for name, own in log.groupby("customer_id"):
+        days = own.groupby("date")["amount"].sum().sort_index()
+        first = days.index[0]
+        again = ((days.index > first) & (days.index <= first + pd.Timedelta(days=90))).any()
+        year = days[days.index > cut].sum()
+        row = (own["channel"].iloc[0], (end - first).days >= 90, again, year, first <= cut, days.iloc[0])
+        people.append((name, *row))
+    columns = ["customer", "channel", "old", "again", "year", "before", "first"]
+    frame = pd.DataFrame(people, columns=columns)
+    found = clv.show(whole, "kpis").table.frame.set_index("segment")
+    for name, own in [*frame.groupby("channel"), (ALL, frame)]:
+        row = found.loc[str(name)]
+        old = own[own["old"]]
+        assert row["early"] == pytest.approx(1 - old["again"].mean())
+        assert row["existing"] == pytest.approx(own.loc[own["before"], "year"].sum() / own["year"].sum())
+        assert row["first_order"] == pytest.approx(own["first"].mean())
+        paid = 12.0 if name != ALL else 12.0 * frame["channel"].nunique()
+        assert row["keep"] == pytest.approx(paid / len(own))
+    new = whole.comparison.table.loc[ALL, "model_new"]
+    assert found["multiple"][ALL] == pytest.approx(new / (0.4 * frame["first"].mean()))
+    assert (found["retained"] + found["churn"]).dropna().eq(1).all()

@@ -30,6 +30,7 @@ from clv.reporting import (
     evidence_tables,
     forecast_drawers,
     forecast_tables,
+    kpi_tables,
     past_drawers,
     planning_drawers,
     planning_tables,
@@ -280,6 +281,7 @@ def _of_review(review: Review) -> dict[str, Callable[[], Table]]:
         **_of_units(review.units, money),
         **_of_bridge(review.bridge, money),
         **_of_scenarios(review.scenarios, money),
+        "kpis": partial(kpi_tables.kpis, review),
         "limits": partial(evidence_tables.limits, study),
     }
     if review.budget is not None:

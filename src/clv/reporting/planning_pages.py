@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clv.planning.what_ifs import BASE, NEW
+from clv.reporting import kpi_tables
 from clv.reporting import planning_tables as t
 from clv.reporting.grid import Page
 
@@ -39,7 +40,7 @@ def units(review: Review) -> Page:
         "units",
         "Unit economics",
         found.sentence,
-        [table],
+        [table, kpi_tables.kpis(review)],
         [table, curve],
         found.notes,
         folded=[curve],

@@ -136,11 +136,18 @@ class Review:
         )
 
     @property
+    def spent_of_year(self) -> pd.DataFrame | None:
+        """Marketing spend of the last twelve months."""
+        if self.spent is None:
+            return None
+        return within(self.spent, add_months(self.study.as_of, -YEAR), self.study.as_of)
+
+    @property
     def last_year(self) -> dict[str, float]:
         """What was spent in the last twelve months, by segment acquired in, and on retention."""
-        if self.spent is None:
+        year = self.spent_of_year
+        if year is None:
             return {}
-        year = within(self.spent, add_months(self.study.as_of, -YEAR), self.study.as_of)
         sums = year.groupby(self.by)["acquisition_spend"].sum()
         return {str(k): float(v) for k, v in sums.items()} | {RETENTION: float(year["retention_spend"].sum())}
 
