@@ -178,6 +178,9 @@ def requests(browser: Any) -> list[str]:
     return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
 
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"})
+
+
 def printed(browser: Any) -> list[str]:
     """The words of each sheet of the report on paper, as it prints without backgrounds."""
     from pypdf import PdfReader
@@ -185,4 +188,4 @@ def printed(browser: Any) -> list[str]:
     options = {"printBackground": False, "preferCSSPageSize": True}
     pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", options)["data"])
     texts = [sheet.extract_text() for sheet in PdfReader(io.BytesIO(pdf)).pages]
-    return [" ".join(text.replace("ﬁ", "fi").replace("ﬂ", "fl").split()) for text in texts]
+    return [" ".join(text.translate(LIGATURES).split()) for text in texts]

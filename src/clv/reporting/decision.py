@@ -54,7 +54,6 @@ def decision(review: Review) -> Page:
         unknowns(review),
         lights(review),
         headlines,
-        [quarters],
     )
 
 

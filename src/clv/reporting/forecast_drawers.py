@@ -78,9 +78,7 @@ def cohorts(ax: Axes, table: Table) -> None:
     shades = matplotlib.colormaps["Blues"](np.linspace(0.25, 0.95, len(names)))
     bottom = np.zeros(len(frame))
     for name, shade in zip(names, shades, strict=True):
-        ax.bar(
-            places, frame[name], 0.8, bottom=bottom, color=shade, edgecolor="white", linewidth=0.4, label=name
-        )
+        ax.bar(places, frame[name], 0.8, bottom=bottom, color=shade, label=name)
         bottom = bottom + frame[name].to_numpy()
     step = 1 + len(frame) // 13
     ax.set_xticks(places[::step], list(frame["row"])[::step], rotation=45, ha="right")

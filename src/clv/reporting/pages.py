@@ -14,6 +14,7 @@ from clv.reporting import (
     backtest_tables,
     base_tables,
     evidence_tables,
+    forecast_tables,
     glossary,
     planning_pages,
     tables,
@@ -108,7 +109,13 @@ def base(review: Review) -> Page:
         [repeats, made[0]],
         [cohorts, concentration],
         notes,
-        folded=[concentration, cohorts, *held, *made[1:]],
+        folded=[
+            forecast_tables.periods(review.quarters),
+            concentration,
+            cohorts,
+            *held,
+            *made[1:],
+        ],
     )
 
 

@@ -84,7 +84,7 @@ def steps(ax: Axes, table: Table) -> None:
         whole = name in (START, END)
         start = 0.0 if whole else level - amount
         style = {"color": STYLES["actual"]["color"]} if whole else _UP if amount >= 0 else _DOWN
-        ax.barh(place, amount, 0.62, left=start, edgecolor="white", linewidth=0.6, **style)
+        ax.barh(place, amount, 0.62, left=start, **style)
         said = show_value(amount, "money") if whole else f"{amount:+,.2f}".replace("-", "−")
         at = max(start, start + amount)
         ax.annotate(said, (at, place), (5, 0), textcoords="offset points", va="center", size=9)
@@ -99,9 +99,7 @@ def tornado(ax: Axes, table: Table) -> None:
     frame, places = table.frame, -np.arange(len(table.frame), dtype=float)
     for key, style, label in (("down", _DOWN, "Lever lower"), ("up", _UP, "Lever higher")):
         width = frame[key] - frame["base"]
-        ax.barh(
-            places, width, 0.6, left=frame["base"], edgecolor="white", linewidth=0.6, label=label, **style
-        )
+        ax.barh(places, width, 0.6, left=frame["base"], label=label, **style)
         for place, value, reach in zip(places, frame[key], width, strict=True):
             ax.annotate(
                 brief(value) if abs(value) >= 1e4 else show_value(value, "money"), (value, place),
