@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,17 +80,6 @@ def test_a_run_that_was_altered_cannot_be_locked_and_every_file_is_named(leave: 
     (folder / "run.json").write_text("{", encoding="utf-8")
     with pytest.raises(OutputError, match=r"O004 run.json of run \S+ was altered: it cannot be read any"):
         lock(folder)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_folder_that_cannot_be_written_is_not_locked(leave: Leave) -> None:
-    folder = leave()
-    folder.chmod(0o500)
-    try:
-        with pytest.raises(OutputError, match=r"O002 .*published could not be written"):
-            lock(folder)
-    finally:
-        folder.chmod(0o700)
 
 
 def test_a_marker_that_cannot_be_written_leaves_nothing(
