@@ -110,7 +110,7 @@ def study(
     reach = economics.allow_extrapolation
     horizon = economics.horizon
     ahead = forecast(purchase, spend, rfm, horizon, **terms, level=level, allow_extrapolation=reach)
-    lifetime = _lifetime(ahead)
+    lifetime, beyond = _lifetime(ahead)
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
     drawn = [acquired_by] if acquired_by else names
@@ -129,7 +129,7 @@ def study(
         sorted(comparisons, key=lambda c: c.behavioural),
         spend_by_age(orders, rfm),
         ahead.level * value_of_new(purchase, spend, rfm, economics.horizon, **terms),
-        _beyond_five_years(lifetime),
+        beyond,
         held_cuts,
     )
 
@@ -143,17 +143,11 @@ def _held_out(
     return evaluate_holdout(held.with_rfm(cuts.apply(held.rfm)), economics, inference, model), cuts
 
 
-def _lifetime(ahead: Forecast) -> Forecast | None:
+def _lifetime(ahead: Forecast) -> tuple[Forecast | None, float]:
+    """Return the forecast of the lifetime, and the share of its value that lies beyond five years."""
     found = ahead.over(LIFETIME)
     try:
-        worth(found)
+        whole = worth(found)
     except ConfigError:
-        return None
-    return found
-
-
-def _beyond_five_years(lifetime: Forecast | None) -> float:
-    """Share of the residual lifetime's value that lies beyond five years."""
-    if lifetime is None:
-        return float("nan")
-    return 1 - worth(lifetime.over("5y", allow_extrapolation=True)) / worth(lifetime)
+        return None, float("nan")
+    return found, 1 - worth(found.over("5y", allow_extrapolation=True)) / whole

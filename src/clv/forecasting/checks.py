@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from clv.data.engines import fetch
 from clv.data.rfm import RFM
 from clv.errors import ConfigError, FitError
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Economics
 from clv.models.histories import PurchaseHistory
+from clv.models.protocols import Array
 from clv.units import LIFETIME, horizon_days
 
 REACH = 3  # C008: a horizon this many times as long as the history is no forecast any more
@@ -52,6 +57,15 @@ def check_fits(purchase: Fit, spend: Fit, rfm: RFM) -> None:
                 f"M004 {type(fit.estimate).__name__} has seen data up to {fit.as_of}; the base ends before, "
                 f"on {rfm.as_of}. Fit it on what was known then."
             )
+
+
+def check_finite(discounted: Array, model: Any) -> None:
+    """Raise ConfigError C011 for a lifetime whose discounted purchases have no end."""
+    if not np.all(np.isfinite(discounted)):
+        raise ConfigError(
+            f"C011 the undiscounted residual lifetime is infinite for this {type(model).__name__}. Set "
+            'discount above 0, or a horizon such as "5y".'
+        )
 
 
 def check_reach(rfm: RFM, horizon: str, named: str) -> None:

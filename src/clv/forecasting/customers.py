@@ -15,7 +15,7 @@ from clv.data.engines import fetch, keep, upload
 from clv.data.rfm import RFM, group_labels, history_of, value_histories
 from clv.errors import ConfigError
 from clv.fitting.result import Fit
-from clv.forecasting.checks import check_fits, check_reach, checked_horizon
+from clv.forecasting.checks import check_finite, check_fits, check_reach, checked_horizon
 from clv.forecasting.economics import Economics
 from clv.forecasting.lines import DRAWS
 from clv.forecasting.margins import Margin, Margins
@@ -321,13 +321,7 @@ class Forecast:
             rate=self.rate,
             paid_share=self.rfm.paid_share,
         )
-        if not np.all(np.isfinite(terms.c0)):
-            name = type(self.purchase.model).__name__
-            raise ConfigError(
-                f"C011 the undiscounted residual lifetime is infinite for this {name}. Set "
-                "discount above 0, "
-                'or a horizon such as "5y".'
-            )
+        check_finite(terms.c0, self.purchase.model)
         return dataclasses.asdict(terms)
 
     def _bands(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from clv.data.engines import upload
 from clv.data.rfm import group_labels
 from clv.errors import ConfigError
+from clv.forecasting.checks import check_finite
 from clv.forecasting.lines import FEW, Line, Rows, lines_of
 from clv.forecasting.newcomers import Wave, newcomers
 from clv.forecasting.plans import Plan, first_orders
@@ -101,11 +102,7 @@ def worth(forecast: Forecast) -> float:
     made = mean_over_draws(
         b.purchase, len(days), lambda m: m.discounted_purchases(b.history, forecast.rate, forecast.t)
     )
-    if not np.all(np.isfinite(made)):
-        raise ConfigError(
-            f"C011 the undiscounted residual lifetime is infinite for this {type(b.purchase).__name__}. Set "
-            'discount above 0, or a horizon such as "5y".'
-        )
+    check_finite(made, forecast.purchase.model)
     e0, e1 = finite_spend(b.spend, days)
     money = e0 * rows["customers"] + e1 * rows["spent_total"] / 10.0**forecast.rfm.digits
     margins = forecast.margins

@@ -22,8 +22,7 @@ _YEAR = 12  # months
 def kpis(review: Review) -> Table:
     """Churn, retention, order value, repeat share, early loss, cost and its return, by segment."""
     comparison, e = review.comparison, review.study.economics
-    frame = comparison.table.copy()
-    frame = frame.join(_observed(review))
+    frame = comparison.table.join(_observed(review))
     frame["retained"] = 1 - frame["churn"]
     frame["multiple"] = frame["model_new"] / (frame["first_order"] * e.margin)
     frame["roi"] = frame["model_after_cac"] / frame["cac"].where(frame["cac"] > 0)
