@@ -50,6 +50,7 @@ class Budget:
         of money brings; cac, recommended ÷ response of acquisition
     acquisition : by segment: break_even_cac, value of a new customer over the horizon, and its break_even_p10
     retention : by spend: points of a year's retention that it has to bring to pay; NaN where none are enough
+    keeping : what points of a year's retention are worth
 
     Without response curves `table` and `split` are None: there are break-evens only.
     """
@@ -61,6 +62,7 @@ class Budget:
     retention: pd.DataFrame
     basis: str
     notes: Sequence[str]
+    keeping: Keeping
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of splits; without curves, the break-evens of acquisition."""
@@ -145,7 +147,8 @@ def budget(
     ahead = f"{in_words(forecast.horizon)} after {forecast.rfm.as_of}"
     basis = f"A budget of {money(total)}, {ahead}; {forecast.terms}"
     notes = list(_notes(forecast, curves, last_year, total))
-    return Budget(total, table, split, _break_even(prospects), _needed(keeping, total), basis, notes)
+    new, kept = _break_even(prospects), _needed(keeping, total)
+    return Budget(total, table, split, new, kept, basis, notes, keeping)
 
 
 class _Spending:

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.forecasting.totals import ALL
-from clv.planning.keeping import Keeping
-from clv.planning.levers import Existing
 from clv.planning.response import ResponseCurve
 from clv.planning.spending import LAST, NOTHING, RECOMMENDED, RETENTION, Budget
 from clv.reporting.live_sheets import Cells
@@ -111,9 +108,7 @@ class _Splits:
         self.uses = list(self.curves)
         self.end = _TOP + len(self.uses)  # the row of sums
         self.knots = self.end + len(_SUMS) + 4 + _CHART
-        self.keeping = (
-            Keeping.of(Existing.of(review.study.forecast, review.comparison, ALL)) if kept else None
-        )
+        self.keeping = review.budget.keeping if kept and review.budget else None
 
     def write(self, book: Book) -> int:
         """Write all blocks; returns the row below."""
