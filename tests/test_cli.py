@@ -358,6 +358,7 @@ def plain_job(job: Callable[..., Path], log: pd.DataFrame | None = None) -> Path
     """A job without a warning."""
     config = job(log)
     text = config.read_text(encoding="utf-8").replace('columns = ["channel", "country"]', "columns = []")
+    text = text.replace("[input]", '[input]\ncurrency = "USD"', 1)
     config.write_text(text, encoding="utf-8")
     return config
 

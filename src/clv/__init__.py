@@ -54,11 +54,11 @@ if TYPE_CHECKING:
     from clv.models.histories import SpendHistory as SpendHistory
     from clv.planning.ratios import unit_economics as unit_economics
     from clv.planning.response import ResponseCurve as ResponseCurve
+    from clv.planning.response import Spending as Spending
     from clv.planning.spending import budget as budget
     from clv.planning.steps import bridge as bridge
     from clv.planning.what_ifs import scenarios as scenarios
     from clv.reporting.figures import show as show
-    from clv.reporting.reviews import Spending as Spending
     from clv.reporting.reviews import review as review
 
 _MODULES = {"datasets": "clv.datasets", "nuts": "clv.fitting.nuts"}
@@ -80,7 +80,7 @@ _HOMES = {
     "ResponseCurve": "clv.planning.response",
     "RetentionHistory": "clv.models.histories",
     "SpendHistory": "clv.models.histories",
-    "Spending": "clv.reporting.reviews",
+    "Spending": "clv.planning.response",
     "Transactions": "clv.data.contract",
     "backtest": "clv.evaluation.rolling",
     "bridge": "clv.planning.steps",

@@ -10,7 +10,7 @@ ClvError
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _COUNTED = "row|order|date|amount|refund|customer|contract|month|value|column|id"
 _VERBS = {"have": "has", "are": "is", "carry": "carries", "match": "matches"}  # the rest take an s
@@ -67,3 +67,20 @@ class OutputError(ClvError):
     """A result that could not be written where it was asked for."""
 
     exit_status = 5
+
+
+def error_of(messages: Sequence[str]) -> ClvError:
+    """Several problems as one error: a DataError where the data has a part in it."""
+    letters = {message[0] for message in messages}
+    settings = {"C", "P"}
+    kind = ConfigError if letters <= settings else OutputError if letters <= settings | {"O"} else DataError
+    return kind(*messages)
+
+
+def gather[R](problems: list[str], check: Callable[[], R]) -> R | None:
+    """Return what a check gives; None where it refuses, with its messages added to `problems`."""
+    try:
+        return check()
+    except ClvError as error:
+        problems += error.messages
+    return None

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 import clv
-from clv.data.books import read_ledger, read_spending, within
+from clv.data.books import latest, read_ledger, read_spending
 from clv.errors import ConfigError, DataError
+from clv.units import as_date
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +33,50 @@ def test_a_file_and_a_frame_say_the_same(tmp_path, spend):
     found = read_spending(spend, "channel")
     for name in ("spend.csv", "spend.parquet"):
         pd.testing.assert_frame_equal(read_spending(tmp_path / name, "channel"), found)
-    year = within(found, dt.date(2025, 9, 30), dt.date(2026, 9, 30))
+    year = latest(found, dt.date(2026, 9, 30), 12)
     assert year["acquisition_spend"].sum() == pytest.approx(
         spend[spend["period"] > "2025-09"]["acquisition_spend"].sum()
     )
 
 
-def test_a_part_of_a_period_is_left_out(spend):
-    found = within(read_spending(spend, "channel"), dt.date(2026, 7, 15), dt.date(2026, 9, 29))
-    assert set(found["first"]) == {dt.date(2026, 8, 1)}
+@pytest.mark.parametrize(
+    ("periods", "end", "first", "last"),
+    [
+        (["2024-Q3", "2024-Q4", "2025-Q1", "2025-Q2", "2025-Q3"], "2025-09-29", "2024-07-01", "2025-06-30"),
+        (["2024-Q3", "2024-Q4", "2025-Q1", "2025-Q2", "2025-Q3"], "2025-09-30", "2024-10-01", "2025-09-30"),
+        (["2023", "2024", "2025"], "2025-09-29", "2024-01-01", "2024-12-31"),
+        ([f"2024-{m:02}" for m in range(1, 13)], "2024-03-15", "2024-01-01", "2024-02-29"),
+        (
+            [f"{y}-{m:02}" for y in (2023, 2024) for m in range(1, 13)],
+            "2024-02-29",
+            "2023-03-01",
+            "2024-02-29",
+        ),
+    ],
+)
+def test_a_year_ends_with_the_last_whole_period(periods, end, first, last):
+    """A day before a quarter ends there are still four whole ones, from the one before."""
+    found = latest(
+        read_ledger(pd.DataFrame({"period": periods, "net_revenue": 1.0})), as_date(end, "end"), 12
+    )
+    assert (str(found["first"].min()), str(found["last"].max())) == (first, last)
+
+
+def test_books_that_end_a_year_before_say_nothing_of_it():
+    books = read_ledger(pd.DataFrame({"period": ["2024-11", "2024-12"], "net_revenue": 1.0}))
+    assert len(latest(books, dt.date(2025, 12, 30), 12)) == 2
+    assert latest(books, dt.date(2025, 12, 31), 12).empty
+    assert latest(books, dt.date(2024, 11, 29), 12).empty
 
 
 @pytest.mark.parametrize(
     ("rows", "error", "said"),
     [
-        ({"period": ["2026-13"], "net_revenue": [1]}, ConfigError, "P003 a period must be"),
+        ({"period": ["2026-13"], "net_revenue": [1]}, ConfigError, "P003 periods of the ledger must be"),
         (
             {"period": ["2026-Q1", "2026-03"], "net_revenue": [1, 1]},
             ConfigError,
-            "P003 ledger has overlapping",
+            "P003 the ledger has overlapping",
         ),
         (
             {"period": ["2026-03"] * 2, "net_revenue": [1, 1]},
@@ -81,7 +107,9 @@ def test_faulty_spending_is_refused_with_all_that_is_wrong():
         }
     )
     with pytest.raises(ConfigError) as caught:
-        read_spending(rows, "channel", ["web", "post"])
-    assert caught.value.codes == ["P002", "P002", "P001", "P003"]
-    assert "acquisition_spend must be 0 or more; got -2.00 in 2026-02" in str(caught.value)
-    assert "spend names 'shop', in which no customer is. There are post, web." in str(caught.value)
+        read_spending(rows, "channel")
+    assert caught.value.codes == ["P002", "P002", "P003"]
+    assert "acquisition_spend of the spend must be 0 or more; got -2 in 2026-02" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        read_spending(rows.assign(retention_spend=["0", "x", "-1"]), "channel")
+    assert caught.value.codes == ["P002", "D016", "P002", "P003"]

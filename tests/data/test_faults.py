@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clv.data.engines import ROW, faults, fetch, keep, write_parquet
+from clv.data.engines import ROW, faults, fetch, keep, write_table
 from clv.data.engines.sources import open_source
 from clv.errors import ClvError, ConfigError, DataError, OutputError
 
@@ -228,7 +228,7 @@ def crowded(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
 def test_a_full_disk_for_spilling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = crowded(monkeypatch, tmp_path)
     work.get_backend().raw_sql("SET max_temp_directory_size = '1MB'")
-    for run in (fetch, keep, lambda expr: write_parquet(expr.as_table(), tmp_path / "out.parquet")):
+    for run in (fetch, keep, lambda expr: write_table(expr.as_table(), tmp_path / "out.parquet")):
         error = fault(lambda run=run: run(work.as_table()))  # type: ignore[misc]
         assert isinstance(error, OutputError)
         assert str(error).startswith("I005 there is no room left for the work on the data: ")
@@ -263,7 +263,7 @@ def test_a_disk_that_is_really_full(
     assert str(fault(lambda: fetch(work))).startswith("I005 ")
     draw = random.Random(1)
     wide = open_source(pa.table({"a": [draw.random() for _ in range(400_000)]})).table
-    error = fault(lambda: write_parquet(wide, small_disk / "out.parquet"))
+    error = fault(lambda: write_table(wide, small_disk / "out.parquet"))
     assert str(error).startswith("O002 out.parquet cannot be written: ")
     assert "No space left on device" in str(error)
     assert not list(small_disk.glob("*out*"))
@@ -278,11 +278,11 @@ def test_a_full_disk_by_its_name() -> None:
 
 def test_a_result_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     table = open_source(LOG).table
-    message = str(fault(lambda: write_parquet(table, tmp_path / "none" / "a.parquet")))
+    message = str(fault(lambda: write_table(table, tmp_path / "none" / "a.parquet")))
     assert message.startswith("O002 a.parquet cannot be written: ")
     (tmp_path / "a.parquet").write_text("an old one")
     broken = open_source(damaged(tmp_path / "b.parquet", HARMS["page"])).table
-    assert fault(lambda: write_parquet(broken, tmp_path / "a.parquet")).codes == ["I001"]
+    assert fault(lambda: write_table(broken, tmp_path / "a.parquet")).codes == ["I001"]
     assert (tmp_path / "a.parquet").read_text() == "an old one"
     assert sorted(os.listdir(tmp_path)) == ["a.parquet", "b.parquet"]
 
@@ -329,7 +329,7 @@ def test_a_server_that_goes_away_in_the_middle(server: Any, tmp_path: Path) -> N
 
     thread = threading.Thread(target=end)
     thread.start()
-    error = fault(lambda: write_parquet(slow, tmp_path / "out.parquet"))
+    error = fault(lambda: write_table(slow, tmp_path / "out.parquet"))
     thread.join()
     assert error.codes == ["I004"]
     assert os.listdir(tmp_path) == []

@@ -30,7 +30,7 @@ from clv.data.engines import (
     sha256,
     sort_key,
     view,
-    write_parquet,
+    write_table,
 )
 from clv.data.engines.sources import Source, open_source
 from clv.errors import ClvError
@@ -617,7 +617,7 @@ def test_fetch_keeps_digits_and_nulls(engine: Any) -> None:
 def test_write_parquet(engine: Any, tmp_path: Path) -> None:
     path = tmp_path / "it's.parquet"
     path.write_text("an old one")
-    write_parquet(engine(ROWS).order_by("n"), path)
+    write_table(engine(ROWS).order_by("n"), path)
     written = pq.read_table(path)
     assert written.column_names == ROWS.column_names
     assert [written["n"].to_pylist().count(n) for n in ROWS["n"].to_pylist()] == [1] * 4

@@ -7,9 +7,9 @@ import pytest
 import clv
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL, HoldoutResult, evaluate_holdout
-from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
 from clv.forecasting.economics import Economics
+from clv.forecasting.totals import ALL
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_what_is_said_of_timing_and_spend(choice):
     timing, spend = choice.notes[-2:]
     assert timing.startswith("Timing: k = 1.06 by the last two gaps of 507 customers")
     assert "Random timing, which all models but the CNBD take for granted, fits." in timing
-    assert spend.startswith("Spend and frequency: correlation +0.11 over 946 repeat buyers.")
+    assert spend.startswith("Spend and frequency: correlation 0.11 over 946 repeat buyers.")
 
 
 def test_regular_buyers_are_told_to_try_the_regular_models():

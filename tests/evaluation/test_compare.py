@@ -11,10 +11,10 @@ import pytest
 import clv
 from clv.errors import ConfigError
 from clv.evaluation.compare import OTHER, Comparison, compare
-from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
 from clv.forecasting.customers import forecast
 from clv.forecasting.economics import Economics
+from clv.forecasting.totals import ALL
 from clv.forecasting.value import value_of_new
 
 NEW = [
@@ -256,3 +256,53 @@ def test_a_segment_called_as_the_merged_ones_joins_them(small_study: Study) -> N
     table = compare(dataclasses.replace(small_study.forecast, rfm=named), by="country").table
     assert table.index.is_unique
     assert table["customers"].iloc[:-1].sum() == 320
+
+
+def shop_of(sizes: dict[str, int], days: dict[str, int]) -> pd.DataFrame:
+    """Customers by shop, who buy thrice within the days up to 2025-12-31 that their shop is open."""
+    rng, rows = np.random.default_rng(3), []
+    for shop, size in sizes.items():
+        for at in range(size):
+            for ago in sorted(rng.choice(days[shop], 3, replace=False)):
+                day = dt.date(2025, 12, 31) - dt.timedelta(days=int(ago))
+                rows.append((f"{shop} {at}", day, round(rng.gamma(5, 4), 2) + 1, shop))
+    return pd.DataFrame(rows, columns=["customer_id", "date", "amount", "shop"])
+
+
+def compared(log: pd.DataFrame, economics: Economics) -> pd.DataFrame:
+    rfm = clv.Transactions(log, as_of="2025-12-31", segments="shop", duplicates="keep").rfm()
+    fits = clv.fit(clv.BGNBD, rfm), clv.fit(clv.GammaGamma, rfm)
+    return compare(forecast(*fits, rfm, margin=economics.margin), economics, by="shop").table
+
+
+def test_a_segment_too_young_for_its_churn_has_no_formula_2() -> None:
+    log = shop_of({"old": 120, "months": 120, "weeks": 120}, {"old": 1200, "months": 300, "weeks": 60})
+    table = compared(log, Economics(0.4, churn="inactive:180d"))
+    assert np.isfinite(table.loc[["old", ALL], ["frequency", "churn", "formula_2"]].to_numpy()).all()
+    assert np.isnan(table.loc["weeks", "churn"])  # nobody has been there long enough to be lost
+    assert table.loc["months", "churn"] > 0
+    young = table.loc[["months", "weeks"], ["frequency", "formula_2", "formula_2_within"]]
+    assert young.isna().all().all()  # a first order in 150 days is not 2.4 a year
+    ages = (pd.Timestamp("2025-12-31") - pd.to_datetime(log.groupby("customer_id")["date"].min())).dt.days
+    last = (pd.Timestamp("2025-12-31") - pd.to_datetime(log.groupby("customer_id")["date"].max())).dt.days
+    assert table.loc[ALL, "churn"] == pytest.approx((last > 180).sum() / (ages > 180).sum())
+
+
+def test_the_cost_of_a_pool_is_the_mean_of_its_members() -> None:
+    sizes = {"one": 300, "two": 12, "three": 6}
+    log = shop_of(sizes, dict.fromkeys(sizes, 700))
+    cac = {"one": 10.0, "two": 40.0, "three": 70.0}
+    table = compared(log, Economics(0.4, cac=cac))
+    assert list(table.index) == [OTHER, "one", ALL]
+    assert table.loc[OTHER, "cac"] == pytest.approx((12 * 40 + 6 * 70) / 18)
+    assert table.loc[ALL, "cac"] == pytest.approx((300 * 10 + 12 * 40 + 6 * 70) / 318)
+    assert table["value_to_cac"].notna().all()
+    known = compared(log, Economics(0.4, cac={"one": 10.0, "two": 40.0}))
+    assert known["cac"].isna().to_dict() == {OTHER: True, "one": False, ALL: True}
+    whole = compared(log, Economics(0.4, cac=cac | {ALL: 15.0}))  # with what belongs to no segment
+    assert whole["cac"].to_list() == pytest.approx([50, 10, 15])
+
+
+def test_a_basis_is_text_and_no_markup(small_study: Study) -> None:
+    odd = dataclasses.replace(small_study.comparisons[0], basis="<img src=x onerror=1>")
+    assert "<p>&lt;img src=x onerror=1&gt;</p>" in odd._repr_html_()

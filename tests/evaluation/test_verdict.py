@@ -21,7 +21,7 @@ def test_the_closest_total_wins():
     found = table(BG=(0.08, 0.01, 0.65, 4, 0, 4), Pareto=(0.12, 0.01, 0.66, 4, 0, 4))
     assert preferred(found) == "BG"
     assert verdict(found) == (
-        "Over 4 origins, use BG: its totals of value were on average 8.0% off. It ranks customers with a "
+        "Over 4 origins, use BG: its totals of value were on average 8.0 % off. It ranks customers with a "
         "normalised Gini of 0.65, the best being Pareto's 0.66."
     )
 
@@ -39,7 +39,7 @@ def test_a_tie_within_one_standard_error_goes_to_the_simpler():
     tied = table(BG=(0.105, 0.01, 0.65, 4, 0, 4), CNBD=(0.08, 0.03, 0.65, 5, 0, 4))
     assert preferred(tied) == "BG"
     assert (
-        "CNBD came closer, 8.0%, but by no more than one standard error (3.0%), and BG is simpler"
+        "CNBD came closer, 8.0 %, but by no more than one standard error (3.0 %), and BG is simpler"
         in verdict(tied)
     )
     apart = table(BG=(0.115, 0.01, 0.65, 4, 0, 4), CNBD=(0.08, 0.03, 0.65, 5, 0, 4))
@@ -50,8 +50,8 @@ def test_a_tie_within_one_standard_error_goes_to_the_simpler():
 
 def test_too_far_off_twice_is_no_level():
     found = table(BG=(0.3, 0.01, 0.65, 4, 2, 4), Calendar=(0.1, 0.01, 0.1, 0, 1, 4))
-    assert "Do not use it for the level: its total was more than 25% off at 2 origins." in verdict(found)
-    assert verdict(found).endswith("Use it to rank customers only; the level of Calendar was 10.0% off.")
+    assert "Do not use it for the level: its total was more than 25 % off at 2 origins." in verdict(found)
+    assert verdict(found).endswith("Use it to rank customers only; the level of Calendar was 10.0 % off.")
     assert "Do not use" not in verdict(table(BG=(0.3, 0.01, 0.65, 4, 1, 4)))
 
 
@@ -71,7 +71,7 @@ def test_one_origin_says_little():
     found = table(BG=(0.1, np.nan, 0.65, 4, 0, 1), Pareto=(0.09, np.nan, 0.65, 4, 0, 1))
     found["origins"] = 1
     assert preferred(found) == "Pareto"
-    assert verdict(found).startswith("Over one origin, use Pareto: its totals of value were 9.0% off.")
+    assert verdict(found).startswith("Over one origin, use Pareto: its totals of value were 9.0 % off.")
     assert verdict(found).endswith("One origin says little: a longer log, or a shorter horizon, gives more.")
 
 
@@ -92,13 +92,13 @@ def test_the_rule_of_the_level():
     assert (helped.without, helped.with_it) == pytest.approx((0.15, (0.01 + 0.04) / 2))
     assert helped.factor == 0.9
     assert helped.sentence("BG") == (
-        "Level of BG: factor 0.900, on: over 2 origins totals were 15.0% off on average, and 2.5% when "
-        "corrected by the year before."
+        "Level of BG: the year before would lower it by 10.0 % in forecasts as long as a window, and by the "
+        "rule may: over 2 origins totals were 15.0 % off on average, and 2.5 % when corrected so."
     )
     hurt = level(0.9, {"a": 0.9, "b": 0.8}, {"a": -0.10, "b": -0.20})
     assert hurt.factor == 1.0
     assert (
-        "off (measured 0.900): over 2 origins totals were 15.0% off on average, and 27.5%"
+        "not corrected. The year before would lower it by 10.0 %, but over 2 origins totals were 15.0 % off"
         in hurt.sentence("BG")
     )
     once = level(0.9, {"a": 0.9}, {"a": 0.10})
@@ -106,7 +106,7 @@ def test_the_rule_of_the_level():
     assert "asks for 2 origins with a window a year earlier; got 1." in once.sentence("BG")
     never = level(None, {}, {})
     assert never.factor == 1.0
-    assert "off: no window a year before as_of" in never.sentence("BG")
+    assert "not corrected, for no window a year before as_of" in never.sentence("BG")
 
 
 def test_a_summary_by_hand():

@@ -131,7 +131,7 @@ def test_new_customers_are_those_who_came_since(late: clv.RFM) -> None:
     first = late.to_pandas()["first_date"].astype(str)
     assert d.new_customers == pytest.approx((first > "1997-02-15").mean())
     assert 0.2 < d.new_customers < 0.8
-    assert f"{d.new_customers:.1%} of customers are new" in d.moved
+    assert f"{100 * d.new_customers:.1f} % of customers are new" in d.moved
 
 
 def test_change_and_gain_are_those_of_a_refit(found: Drift, fitted: Fit, late: clv.RFM) -> None:
@@ -199,7 +199,7 @@ def test_spend_is_compared_by_what_a_purchase_is_worth() -> None:
 @pytest.mark.parametrize(
     ("each", "p_value", "verdict", "words"),
     [
-        (SOON - 0.001, 0.0, "keep", "Keep the BGNBD of 1997-06-30: .* 4.9% a customer, too little to matter"),
+        (SOON - 0.001, 0.0, "keep", "Keep the BGNBD of 1997-06-30: .* 4.9 % a customer, too little"),
         (
             SOON,
             CHANCE / 2,

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from clv.data.contract import Transactions
 from clv.data.holdout import split
-from clv.evaluation.inputs import ALL, formula_inputs
+from clv.evaluation.inputs import formula_inputs
 from clv.evaluation.study import Study
 from clv.forecasting import simple
 from clv.forecasting.economics import Churn, Economics
+from clv.forecasting.totals import ALL
 
 # Day, value; as of day 100. A: T 100, x 1. B: T 80, x 0. C: T 60, x 2, bought today. D: new today.
 BASE = {"A": [(0, 100), (10, 50)], "B": [(20, 30)], "C": [(40, 20), (70, 40), (100, 60)], "D": [(100, 60)]}
@@ -75,9 +76,9 @@ def test_run_rates_of_a_base_computed_by_hand() -> None:
 @pytest.mark.parametrize(
     ("churn", "share"),
     [
-        ("inactive:30d", 2 / 4),  # A and B
-        ("inactive:80d", 1 / 4),  # B has been silent for 80 days, not for more
-        ("inactive:79d", 2 / 4),
+        ("inactive:30d", 2 / 3),  # A and B, not C; D came today and cannot have been silent
+        ("inactive:79d", 2 / 2),
+        ("inactive:80d", 1 / 1),  # A; B came 80 days ago, not more
         ("period:60d", 2 / 3),  # C is 60 days old and counts, D is younger than a period and does not
         ("period:61d", 2 / 2),
         ("period:80d", 2 / 2),  # B bought on the day before the last 80 began

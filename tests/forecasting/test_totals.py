@@ -1,5 +1,6 @@
 """Totals and their bands, against customers who are simulated one by one."""
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -260,15 +261,34 @@ def test_a_plan_is_refused_with_all_that_is_wrong(small_study):
         small_study.forecast.totals("channel", "Q", plan)
     said = " ".join(error.value.messages)
     for part in (
-        "P003 plan has overlapping periods of web: 2026-Q1 and 2026-02",
-        "P003 a period must be a month",
-        "P003 plan has customers for 2025-Q4, which is over by as_of 2025-12-31",
-        "P001 plan names 'moon', in which no customer is",
-        "P002 plan must have 0 customers or more in 2026-Q2; got -3",
+        "P003 plan of web has overlapping periods: 2026-Q1 and 2026-02",
+        "P003 periods of the plan must be months",
+        "P001 plan names 'web', 'moon', in which no customer is",
+        "P002 customers of the plan must be 0 or more; got -3 in 2026-Q2",
     ):
         assert part in said
     with pytest.raises(ConfigError, match="P001 a plan needs the columns customers, channel; got period"):
         small_study.forecast.totals("channel", plan=plan[["period"]])
+
+
+def test_a_plan_is_counted_as_far_as_the_horizon_and_said_so(year):
+    inside = pd.DataFrame({"period": ["1997-Q4"], "customers": [300]})
+    more = pd.DataFrame({"period": ["1997-Q3", "1997-Q4", "1998-Q4"], "customers": [7, 300, 500]})
+    found, same = year.totals(plan=more), year.totals(plan=inside)
+    assert found.table.equals(same.table)
+    left = "1997-Q3 (over by as_of 1997-09-30); 1998-Q4 (after the horizon ends on 1998-09-30)"
+    assert f"new customers as planned. Periods of the plan that are left out: {left};" in found.basis
+    assert "left out" not in same.basis
+
+
+def test_quarters_of_a_plan_are_fiscal_where_years_are(year):
+    plan = pd.DataFrame({"period": ["1997-Q4", "1998-Q1"], "customers": [300, 200]})
+    with pytest.raises(ConfigError, match=r"in April; got .1997-Q4. and 1 more. Write .FY1998-Q3., or"):
+        year.totals(period="Q", plan=plan, fiscal_year_start=4)
+    fiscal = plan.assign(period=["FY1998-Q3", "FY1998-Q4"])
+    named = year.totals(period="Q", plan=fiscal, fiscal_year_start=4).table
+    plain = year.totals(period="Q", plan=plan).table
+    assert named.drop(columns="period").equals(plain.drop(columns="period"))
 
 
 def test_a_lifetime_has_value_and_no_periods(year):
@@ -286,6 +306,8 @@ def test_totals_say_what_they_are(year):
     for part in ("2,357 existing customers", "next 12 months", "30 % margin", "bands: 5 to 95 % of chance"):
         assert part in repr(shown)
         assert part in shown._repr_html_()
+    odd = dataclasses.replace(shown, basis="by <img src=x onerror=1>")
+    assert "<p>by &lt;img src=x onerror=1&gt;</p>" in odd._repr_html_()
 
 
 @pytest.mark.parametrize("kind", [clv.BGNBD, clv.MBGNBD, clv.ParetoNBD, clv.NBD])
@@ -345,8 +367,14 @@ def test_segments_of_a_plan_may_cost_differently(small_study):
     found = small_study.forecast.equity(plan, costs, "channel").to_pandas().set_index("part")
     delta = np.log(1.1) / 365.25
     assert found["clv"].iloc[2] == pytest.approx(-130 * np.exp(-delta * 183))
-    with pytest.raises(ConfigError, match=r"C005 cac must be known .* not of"):
-        small_study.forecast.equity(plan, {by["channel"][0]: 3.0}, "channel")
+    first, second = by["channel"]
+    with pytest.raises(ConfigError) as error:
+        small_study.forecast.equity(plan, {first: 3.0, second[:-1]: 2.0}, "channel")
+    assert error.value.codes == ["P001", "C005"]
+    assert f"got {second[:-1]!r}. Did you mean {second!r}?" in error.value.messages[0]
+    assert f"C005 cac must be known of all planned customers; got none of {second}." in str(error.value)
+    with pytest.raises(ConfigError, match=r"C005 cac by segment needs by, .* got .'x': 1. and no by"):
+        small_study.forecast.equity(plan.drop(columns="channel"), {"x": 1})
 
 
 def test_a_plan_by_groups_takes_their_own_parameters(small_study):
@@ -402,7 +430,7 @@ def test_a_level_that_is_not_sure_widens_bands_of_money_alone(year, sample_rfm):
     assert whole["revenue_p05"] / sure["revenue"] == pytest.approx(0.5, rel=0.06)
     assert whole["revenue_p95"] / sure["revenue"] == pytest.approx(1.9, rel=0.06)
     assert "of how far past ones were off" in unsure.totals().basis
-    assert "value at 1.100 (0.500 to 1.900) of the model's level" in unsure.basis
+    assert "value at 1.100 of the model's level (0.500 to 1.900 of it)" in unsure.basis
     new, known = unsure.new_customers().to_pandas(), year.new_customers().to_pandas()
     assert new["clv_mean"][0] == pytest.approx(1.1 * known["clv_mean"][0])
     assert new["clv_mean_p05"][0] / known["clv_mean"][0] == pytest.approx(0.5, rel=0.06)
@@ -463,9 +491,12 @@ def test_a_lopsided_margin_stays_below_one(year, sample_rfm):
 def test_mistakes_are_told_in_words(year, sample_rfm):
     plan = pd.DataFrame({"period": ["1999-Q1"], "customers": [5]})
     for message, call in {
-        "P003 plan has customers for 1999-Q1, after the horizon": lambda: year.totals(plan=plan),
-        '"2026-Q4" or a year; got .0000-Q4': lambda: year.totals(plan=plan.assign(period="0000-Q4")),
-        '"2026-Q4" or a year; got .9999-Q4': lambda: year.totals(plan=plan.assign(period="9999-Q4")),
+        "P003 the plan must have customers still to come by 1998-09-30; got 1999-Q1": lambda: year.totals(
+            plan=plan
+        ),
+        'or years "2026"; got .0000-Q4': lambda: year.totals(plan=plan.assign(period="0000-Q4")),
+        'or years "2026"; got .9999-Q4': lambda: year.totals(plan=plan.assign(period="9999-Q4")),
+        "C001 fiscal_year_start must be a month": lambda: year.totals(plan=plan, fiscal_year_start=13),
         "C001 by must name a segment": lambda: year.totals(by=["cohort"]),
         "P002 cac must be 0 or more for every segment; got 'x'": lambda: year.equity(cac="x"),
         "P003 a plan must be a data frame; got a dict": lambda: year.totals(plan={"period": 1}),

@@ -25,6 +25,7 @@ as_of = 2025-12-31
 [economics]
 margin = 0.4
 """
+NAMED = PLAIN.replace("[economics]", 'currency = "EUR"\n[economics]')
 
 
 def many(customers: int, repeaters: int) -> pd.DataFrame:
@@ -43,10 +44,17 @@ def said(checked: Checked, code: str) -> list[str]:
 
 
 def test_a_sound_log_stops_nothing(job: Job) -> None:
-    checked = found(job(config=PLAIN))
+    checked = found(job(config=NAMED))
     assert checked.findings == []
     assert checked.error() is None
     assert checked.warned == 0
+
+
+def test_a_currency_that_is_not_named_is_assumed_and_said(job: Job, small_log: pd.DataFrame) -> None:
+    note = "no currency is named: amounts are taken as USD. Set currency to theirs."
+    (finding,) = found(job(config=PLAIN)).findings
+    assert (finding.code, finding.severity, finding.message) == ("D049", "W", note)
+    assert found(job(small_log.assign(currency="CHF"), PLAIN)).findings == []
 
 
 # C008 and D034: the horizon against the history.
@@ -277,7 +285,7 @@ def test_a_list_is_written_whole_or_not_at_all(
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("clv.jobs.checking.write_parquet", fail)
+    monkeypatch.setattr("clv.jobs.checking.write_table", fail)
     with pytest.raises(
         OutputError, match=r"O002 .*new\.parquet could not be written: No space left on device\."
     ):

@@ -331,6 +331,11 @@ order_id = "number"
 refund_of = "undoes"
 type = "kind"
 currency = "code"
+cogs = "cost"
+referred_by = "friend"
+satisfaction = "csat"
+recommendation = "nps"
+loyalty = "member"
 [policies]
 refunds = "as_booked"
 duplicates = "drop"
@@ -371,6 +376,11 @@ def test_every_option_of_the_log_has_its_key(tmp_path: Path, monkeypatch: pytest
         "refund_of": "undoes",
         "type": "kind",
         "currency_column": "code",
+        "cogs": "cost",
+        "referred_by": "friend",
+        "satisfaction": "csat",
+        "recommendation": "nps",
+        "loyalty": "member",
         "refunds": "as_booked",
         "duplicates": "drop",
         "line_items": True,
@@ -389,6 +399,15 @@ def test_every_option_of_the_log_has_its_key(tmp_path: Path, monkeypatch: pytest
     )
     orders = read(tmp_path, other).transactions()
     assert (orders.time_unit, orders.table, orders.engine) == ("ms", "t", "spark")
+
+
+def test_answers_need_a_table_of_customers(tmp_path: Path) -> None:
+    told = refused(tmp_path, PLAIN + '[columns]\nsatisfaction = "csat"\n[policies]\nrefunds = "often"\n')
+    assert any(said.startswith("C001 'policies.refunds'") for said in told)
+    assert "C001 satisfaction is a column of the customers table; set customers as well." in told
+    unset = PLAIN.replace('path = "log.csv"', 'path = "log.csv"\ncustomers = "${CLV_UNSET}/c.csv"')
+    told = refused(tmp_path, unset + '[columns]\nsatisfaction = "csat"\n')
+    assert [said for said in told if "satisfaction" in said] == []
 
 
 def test_the_salt_is_nowhere_but_in_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -602,7 +621,13 @@ def test_without_them_a_review_chooses(tmp_path: Path) -> None:
         (
             "origins = 2",
             "origins = -1",
-            "C001 'backtest.origins' input should be greater than or equal to 0; got -1.",
+            "C001 'backtest.origins' must be 0 or more; got -1.",
+        ),
+        ("origins = 2", "origins = 2.5", "C001 'backtest.origins' must be a whole number; got 2.5."),
+        (
+            "ceiling = 0.05",
+            "ceiling = 4",
+            "P002 'budget.retention.ceiling' must be a share below 1; got 4. Write 0.04 for 4 points.",
         ),
         ('"3m"', '"three"', "C006 'backtest.window' must be a length such as \"90d\"; got 'three'."),
         ('"3m"', '"lifetime"', "C006 'backtest.window' must be a length such as \"90d\"; got 'lifetime'."),
@@ -617,7 +642,7 @@ def test_without_them_a_review_chooses(tmp_path: Path) -> None:
             '"${CLV_NO}"',
             "C001 'plan.path' names the environment variable CLV_NO, which is not set. ",
         ),
-        ("= 1000", "= 0", "P002 'budget.total' must be above 0; got 0."),
+        ("= 1000", "= 0", "P002 'budget.total' must be above 0; got 0. Leave its section out where there is"),
         ("= 1000", "= inf", "P002 'budget.total' must be above 0; got inf."),
         ("= 1000", '= "much"', "C001 'budget.total' must be a number; got 'much'."),
         ("total = 1000", "", "C001 'budget.total' is required."),
@@ -652,8 +677,8 @@ def test_without_them_a_review_chooses(tmp_path: Path) -> None:
         (
             'acquired_by = "channel"',
             'acquired_by = "chanel"',
-            "C001 'segments.acquired_by' must be one of country, channel, cohort; got 'chanel'. Did you mean "
-            "'channel'?",
+            "C001 'segments.acquired_by' must be one of country, channel, cohort; got 'chanel'. Write it "
+            "and 'channel' alike, as the column is called.",
         ),
         (
             'acquired_by = "channel"',

@@ -1,5 +1,6 @@
 """A run looks back: what came against the published forecast, and where customers went, against loops."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
@@ -180,11 +181,13 @@ def test_the_page_says_it_in_a_sentence(looked: Outcome, now: Run) -> None:
     )
     assert [table.name for table in shown.tables] == [
         "outcome_by_country",
+        "outcome_apart",
         "outcome_periods",
         "outcome_by_rfm_segment",
     ]
-    assert list(shown.tables[0].frame["segment"].iloc[-3:]) == [ALL, "New since then", "No longer in the log"]
-    assert "FY2026-Q2 (part)" in set(shown.tables[1].frame["period"])
+    assert list(shown.tables[0].frame["segment"]) == ["AT", "CZ", "LT", ALL]
+    assert shown.tables[1].frame["customers"].tolist() == [looked.new[0], looked.left[0]]
+    assert "FY2026-Q2 (part)" in set(shown.tables[2].frame["period"])
     assert shown.finding in (now.folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -352,9 +355,8 @@ def test_movement_without_the_chance_of_then_says_so(copied: Path, now: Run) -> 
     config = written(copied, NOW)
     past = look_back(config, now.study.orders)
     assert past.before is not None
-    bare = clv.reporting.movements.Before(
-        **{**vars(past.before), "customers": past.before.customers.drop(SOON), "horizon": "12m"}
-    )
+    terms = dataclasses.replace(past.before.terms, margin=past.before.terms.margin / 2)
+    bare = dataclasses.replace(past.before, customers=past.before.customers.drop(SOON), terms=terms)
     found = movement(bare, now.study, "country", chance_soon(now.study.forecast))
     assert found is not None
     assert found.table is None
@@ -363,8 +365,8 @@ def test_movement_without_the_chance_of_then_says_so(copied: Path, now: Run) -> 
     )
     shown = movement_page(found)
     assert [table.name for table in shown.tables] == ["movement_value", "movement_customers"]
-    assert shown.tables[0].frame["value_then"].isna().all()  # of another horizon
-    assert any("counted another currency or horizon" in note for note in shown.notes)
+    assert shown.tables[0].frame["value_then"].isna().all()
+    assert any("counted otherwise (margin 20 %, now 40 %)" in note for note in shown.notes)
     assert place.exists()
 
 
@@ -383,3 +385,14 @@ def test_a_base_of_strangers_has_no_movement(copied: Path, now: Run) -> None:
     rfm = past.before.rfm
     other = clv.reporting.movements.Before(**{**vars(past.before), "rfm": rfm.where("country", "nowhere")})
     assert movement(other, now.study, "country", chance_soon(now.study.forecast)) is None
+
+
+def test_every_table_of_a_run_is_shown_by_its_name(now: Run) -> None:
+    with pytest.raises(ConfigError, match="C001 there is no figure 'x'; there are periods") as error:
+        clv.show(now.pages, "x")
+    names = str(error.value).split("there are ")[1].rstrip(".").split(", ")
+    assert {"outcome_by_country", "outcome_periods", "movement_value", "at_risk_by_country"} <= set(names)
+    for name in names:
+        shown = clv.show(now.pages, name)
+        assert shown.table.name == name
+        assert "<figure>" in shown._repr_html_()

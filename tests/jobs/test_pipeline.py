@@ -7,17 +7,20 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pytest
 import xlsxwriter.exceptions
 
 import clv
 from clv.data.contract import Transactions
+from clv.data.engines import fetch
 from clv.errors import ConfigError, DataError, OutputError
 from clv.jobs.config import load
-from clv.jobs.pipeline import Run, checked, run
+from clv.jobs.pipeline import Run, checked, harmless, run
 from clv.jobs.runs import new_id, run_folder, slug
 from clv.reporting import workbook
 from clv.reporting.reviews import Review
@@ -78,6 +81,15 @@ def done(small_log: pd.DataFrame, config_text: str, tmp_path_factory: pytest.Tem
     return run(load(folder / "job.toml"))
 
 
+def test_no_text_of_a_file_is_a_formula(engine: Callable[[pa.Table], Any]) -> None:
+    texts = ["=1+1", "+49 170", "-5", "@SUM(A1)", "\tx", "\rx", "plain", "a=b", "'", "", None]
+    found = fetch(harmless(engine(pa.table({"name": texts, "n": [-1.5] * len(texts)})))).to_pandas()
+    said = sorted(found["name"].dropna())
+    assert said == sorted([*(f"'{text}" for text in texts[:6]), "plain", "a=b", "'", ""])
+    assert found["name"].isna().sum() == 1
+    assert set(found["n"]) == {-1.5}
+
+
 def test_a_run_writes_exactly_its_files(done: Run) -> None:
     assert {path.name for path in done.folder.iterdir()} == FILES
     assert done.folder.parent.name == "můj-obchod"
@@ -129,7 +141,9 @@ def test_tables_agree_in_every_format_and_names_survive(done: Run, hostile: tupl
     assert list(csv.columns) == list(parquet.columns)
     assert len(csv) == len(parquet) == 320
     assert csv["clv_mean"].to_numpy() == pytest.approx(parquet["clv_mean"].to_numpy(), rel=1e-12)
-    assert set(csv["channel"]) == set(parquet["channel"]) == set(hostile)
+    assert set(parquet["channel"]) == set(hostile)
+    assert set(csv["channel"]) == {f"'{name}" if name[0] == "=" else name for name in hostile}
+    assert list(csv["customer_id"]) == list(parquet["customer_id"])
     assert set(csv["run_id"]) == {done.manifest["run_id"]}
     rfm = pd.read_parquet(done.folder / "rfm.parquet")
     assert list(rfm["customer_id"]) == list(parquet["customer_id"])

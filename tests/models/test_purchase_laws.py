@@ -354,6 +354,28 @@ def test_a_lifetime_is_a_long_horizon(model, rate):
 
 
 @every_model
+@pytest.mark.parametrize(("rate", "t"), [(0.002, 13.0), (0.0005, 52.0), (0.02, 520.0), (0.3, 52.0)])
+def test_a_base_is_discounted_like_its_customers(model, rate, t):
+    """Of many histories the purchase rate may be a series in time: each few of them are integrals."""
+    rng = np.random.default_rng(1)
+    x = np.append(rng.poisson(rng.gamma(0.5, 6.0, 299)), 250).astype(float)
+    T = rng.integers(7, 1000, 300) / 7
+    h = GapHistory(x, np.where(x > 0, T * rng.uniform(0.1, 1.0, 300), 0.0), T, log_gaps=np.zeros(300))
+    apart = [model.discounted_purchases(h.rows(slice(i, i + 30)), rate, t) for i in range(0, 300, 30)]
+    np.testing.assert_allclose(model.discounted_purchases(h, rate, t), np.concatenate(apart), rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if not m.costly], ids=str)
+@pytest.mark.parametrize(("start", "t"), [(1e-9, 13.0), (13.0, 26.0), (39.0, np.inf), (600.0, 700.0)])
+def test_a_base_buys_in_later_periods_like_its_customers(model, start, t):
+    rng = np.random.default_rng(2)
+    x, T = rng.poisson(rng.gamma(0.5, 6.0, 300)).astype(float), rng.integers(7, 1000, 300) / 7
+    h = GapHistory(x, np.where(x > 0, T * rng.uniform(0.1, 1.0, 300), 0.0), T, log_gaps=np.zeros(300))
+    apart = [model.p_purchase(h.rows(slice(i, i + 30)), t, start) for i in range(0, 300, 30)]
+    np.testing.assert_allclose(model.p_purchase(h, t, start), np.concatenate(apart), rtol=1e-9, atol=1e-12)
+
+
+@every_model
 def test_a_low_rate_is_nearly_none(model):
     np.testing.assert_allclose(
         model.discounted_purchases(HISTORIES, 1e-12, 52.0),

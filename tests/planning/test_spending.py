@@ -1,9 +1,11 @@
 """The budget: splits against closed forms and grids, and what is said where curves are missing."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
+from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
 import clv
@@ -12,8 +14,11 @@ from clv.evaluation.compare import compare
 from clv.forecasting.totals import ALL
 from clv.planning.keeping import Keeping
 from clv.planning.levers import Existing
-from clv.planning.response import ResponseCurve, Use, best_split
+from clv.planning.ratios import unit_economics
+from clv.planning.response import ResponseCurve, Spending, Use, best_split
 from clv.planning.spending import LAST, NOTHING, RECOMMENDED, Budget, budget, mixed
+from clv.planning.steps import bridge
+from clv.planning.what_ifs import scenarios
 
 CURVES = {
     "Newsletter": ResponseCurve(800, 12_000.0),
@@ -43,7 +48,7 @@ def test_a_response_rises_to_its_ceiling():
     assert curve.response(0) == 0
     assert curve.response(50) == pytest.approx(100 * (1 - np.exp(-1)))
     assert curve.response(1e6) == 100
-    for spend in (0.0, 30.0, 400.0):
+    for spend in (1.0, 30.0, 400.0):
         slope = (curve.response(spend + 1e-4) - curve.response(spend - 1e-4)) / 2e-4
         assert curve.marginal(spend) == pytest.approx(slope, rel=1e-6)
 
@@ -59,7 +64,7 @@ def test_the_last_unit_of_money_brings_as_much_everywhere(total):
 
     mu = brentq(lambda m: spends(m).sum() - total, 1e-3, 10)
     split = best_split(uses, total)
-    np.testing.assert_allclose(split, spends(mu), atol=1e-3 * total, rtol=1e-3)
+    np.testing.assert_allclose(split, spends(mu), rtol=1e-9)
     marginal = [use.marginal(x) for use, x in zip(uses, split, strict=True)]
     for x, slope in zip(split, marginal, strict=True):
         assert slope == pytest.approx(mu, rel=1e-3) if x > 0 else slope < mu
@@ -81,14 +86,73 @@ def test_bounds_are_kept():
     assert tight == pytest.approx([250, 250], abs=1e-3)
 
 
-def test_worth_that_is_not_concave_is_searched_from_several_sides():
+def test_worth_of_any_shape_is_searched_for():
     """A use that pays only once much is spent on it, beside a good small one."""
     late = Use(ResponseCurve(1.0, 1000.0), lambda r: 9000 * r**4, lambda r: 36_000 * r**3)
-    uses = [linear(ResponseCurve(100, 1000.0), 20.0), late]
-    split = best_split(uses, 6000.0)
-    grid = [(x, y) for x in np.linspace(0, 6000, 121) for y in np.linspace(0, 6000, 121) if x + y <= 6000]
-    left = max(uses[0].value(x) + uses[1].value(y) - x - y for x, y in grid)
-    assert uses[0].value(split[0]) + uses[1].value(split[1]) - split.sum() >= left - 1
+    small = linear(ResponseCurve(100, 1000.0), 20.0)
+    x, y = best_split([small], 6000.0, late)
+    assert x == pytest.approx(1000 * np.log(2))
+    assert late.marginal(y) == pytest.approx(1, abs=1e-4)
+    assert y > 3000
+    assert best_split([], 6000.0, late) == pytest.approx([y], rel=1e-6)
+
+
+def random_case(rng):
+    """Uses whose response is worth the same throughout, and one whose worth rises by leaps, in bounds."""
+    total = 10 ** rng.uniform(2, 6)
+
+    def bounds():
+        low = total * rng.choice([0.0, rng.uniform(0, 0.3)])
+        return low, low + total * rng.choice([0.0, rng.uniform(0.05, 0.6), np.inf])
+
+    alike = [
+        linear(ResponseCurve(each, total * 10 ** rng.uniform(-2, 0.5)), total * 10 ** rng.uniform(-1.5, 0.5))
+        for each in 10 ** rng.uniform(-1, 0.5, rng.integers(0, 3))
+    ]
+    alike = [dataclasses.replace(use, low=low, high=high) for use in alike for low, high in [bounds()]]
+    points, leaps = np.linspace(0, 0.3, 14), rng.gamma(0.3, 1, 13) * total * 10 ** rng.uniform(-1.5, 0)
+    worth = PchipInterpolator(points, np.append(0, np.cumsum(leaps)))
+    curve = ResponseCurve(rng.uniform(0.1, 0.3), total * 10 ** rng.uniform(-2, 0.5))
+    return alike, total, Use(curve, lambda r: float(worth(r)), lambda r: float(worth(r, 1)), *bounds())
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_split_on_a_grid_leaves_more(seed):
+    """Of every split into hundredths of the budget that keeps the bounds, and then of all near the best."""
+    alike, total, other = random_case(np.random.default_rng(seed))
+    uses = [*alike, other]
+    split = best_split(alike, total, other)
+    low, high = (np.array([getattr(use, end) for use in uses]) for end in ("low", "high"))
+    assert (split >= low).all()
+    assert (split <= high).all()
+    assert split.sum() <= total * (1 + 1e-12)
+
+    def most(centre, reach):
+        """The most that splits of 61 steps a use leave, about one of them, and which."""
+        steps = [
+            np.unique(np.clip(np.linspace(c - reach, c + reach, 61), *ends))
+            for c, *ends in zip(centre, low, np.minimum(high, total), strict=True)
+        ]
+        spent = sum(np.ix_(*steps))
+        left = sum(
+            np.ix_(*(np.array([use.value(x) - x for x in row]) for use, row in zip(uses, steps, strict=True)))
+        )
+        at = np.unravel_index(np.argmax(np.where(spent <= total, left, -np.inf)), spent.shape)
+        return left[at], np.array([row[i] for row, i in zip(steps, at, strict=True)])
+
+    coarse, near = most(np.full(len(uses), total / 2), total / 2)
+    fine, _ = most(near, total / 60)
+    left = sum(use.value(x) - x for use, x in zip(uses, split, strict=True))
+    assert left >= max(coarse, fine) - 1e-9 * total
+    assert left - fine < 0.01 * total  # and not more than there is
+
+
+def test_a_budget_of_nothing_and_equals_are_split():
+    curve = ResponseCurve(100, 1000.0)
+    late = Use(ResponseCurve(1.0, 1000.0), lambda r: 9000 * r**4, lambda r: 36_000 * r**3)
+    assert best_split([linear(curve, 30.0)], 0.0, late) == pytest.approx([0, 0])
+    assert best_split([linear(curve, 30.0), linear(curve, 30.0)], 800.0) == pytest.approx([400, 400])
+    assert best_split([linear(curve, 0.0)], 800.0) == pytest.approx([0])
 
 
 def test_the_shop_spends_where_the_margin_is(found, shop_prospects, keeping):
@@ -172,7 +236,7 @@ def test_without_curves_nothing_is_recommended(sample):
     assert "on retention pays if it brings " in found.sentence
     assert found.to_pandas() is found.acquisition
     assert found.acquisition["break_even_p10"].isna().all()  # a point fit
-    assert "Break" not in found._repr_html_()
+    assert "break_even_cac" in found._repr_html_()
     dear = budget(*sample, 1e9)
     assert dear.retention["points"].isna().all()
     assert "No gain of retention pays" in dear.sentence
@@ -214,28 +278,77 @@ def test_another_sum_last_year_is_noted(sample):
     assert 3_000 <= bound.split.loc[name, "recommended"] <= 4_000
 
 
+def test_last_year_is_compared_on_what_has_a_curve(shop):
+    """34,000 of it went elsewhere, which the recommended split says nothing of."""
+    found = budget(*shop, 40_000.0, {"Newsletter": CURVES["Newsletter"]}, last_year=BEFORE)
+    assert found.table.loc[LAST, "spend"] == 6_000
+    assert found.elsewhere == 34_000
+    assert "Against last year's split on the same uses that is +" in found.sentence
+    said = " ".join(found.notes)
+    assert "Last year 6,000 went to what has a response curve, and 34,000 to what has none, Suche" in said
+    assert "🎁 Gift market, retention: that is compared with nothing here." in said
+    assert "Last year's split spent 6,000 on the same uses, another sum" in said
+    none = budget(*shop, 40_000.0, {"Каталог": CURVES["Newsletter"]}, last_year=BEFORE)
+    assert LAST not in none.table.index
+    assert none.elsewhere == 40_000
+
+
+def test_money_that_bounds_leave_would_bring_more_than_itself(shop):
+    some = {name: CURVES[name] for name in ("Newsletter", "🎁 Gift market")}
+    left = budget(*shop, 100_000.0, some, bounds={"Newsletter": (0, 1_000)})
+    worth = left.split.loc["Newsletter", "marginal"]
+    assert worth > 4
+    assert (
+        f"99,000 is left by the bounds, although the next unit would bring more than itself on "
+        f"Newsletter ({worth:.2f})." in left.sentence
+    )
+    kept = budget(*shop, 100_000.0, some, bounds={"🎁 Gift market": (0, 1_000)})
+    assert " is better kept: it would bring less than itself." in kept.sentence
+
+
+def test_a_curve_is_refused_where_it_is_made():
+    with pytest.raises(ConfigError) as error:
+        ResponseCurve("a", 0)
+    assert list(error.value.messages) == [
+        "P002 ceiling must be a number above 0; got 'a'.",
+        "P002 saturation must be a number above 0; got 0.",
+    ]
+    with pytest.raises(ConfigError, match=r"P002 spend must be 0 or more; got -5"):
+        ResponseCurve(10, 50.0).response(-5)
+
+
+def test_a_budget_is_refused_where_it_is_made():
+    with pytest.raises(ConfigError) as error:
+        Spending("10k", {"a": 3}, ResponseCurve(4, 50), {"b": (0, 1)})
+    for part in (
+        "P002 total must be a sum of money above 0; got '10k'",
+        "P002 the curve of a must be a ResponseCurve(ceiling, saturation); got 3",
+        "P002 ceiling of retention must be a share below 1; got 4. Write 0.05 for 5 points",
+        "P001 bounds names 'b', which has no response curve. There are a, retention",
+    ):
+        assert part in str(error.value)
+    with pytest.raises(ConfigError, match="P002 acquisition must be by segment; got a ResponseCurve"):
+        Spending(10, ResponseCurve(4, 50))
+
+
 def test_what_cannot_be_meant_is_refused_at_once(sample):
     with pytest.raises(ConfigError) as error:
         budget(
             *sample,
             -5,
-            {"moon": ResponseCurve(0, 10.0), "1997-01": ResponseCurve(10, -1.0), "1997-02": 3},
+            {"moon": ResponseCurve(5, 10.0), "1997-02": 3},
             ResponseCurve(5.0, 100.0),
-            last_year={"1997-01": -2, "sun": 3},
-            bounds={"1997-01": (5, 1), "1997-03": (0, 1), "moon": 7},
+            last_year={"1997-01": -2},
+            bounds={"1997-02": (5, 1), "1997-03": (0, 1), "moon": 7},
         )
     said = str(error.value)
     for part in (
         "P001 acquisition names 'moon', which customers cannot be new in",
-        "P002 ceiling of moon must be above 0; got 0",
-        "P002 saturation of 1997-01 must be above 0; got -1.0",
         "P002 the curve of 1997-02 must be a ResponseCurve(ceiling, saturation); got 3",
-        "P002 ceiling of retention must be 0.",
-        "got 5.0. Write 0.05 for 5 points",
+        "P002 ceiling of retention must be a share below 1; got 5.0. Write 0.05 for 5 points",
         "P002 total must be a sum of money above 0; got -5",
         "P002 last_year must be 0 or more for every use; got -2 for '1997-01'",
-        "P001 last_year names 'sun', which has no response curve",
-        "P002 bounds of 1997-01 must be the least and the most to spend; got (5, 1)",
+        "P002 bounds of 1997-02 must be the least and the most to spend; got (5, 1)",
         "P002 bounds of moon must be the least and the most to spend; got 7",
         "P001 bounds names '1997-03'",
     ):
@@ -246,17 +359,57 @@ def test_what_cannot_be_meant_is_refused_at_once(sample):
     ):
         budget(*sample, 50, {"1997-01": ResponseCurve(10, 5.0)}, bounds={"1997-01": (70, 80)})
     with pytest.raises(
-        ConfigError, match=r"P001 last_year names 'x', which has no response curve. There are none"
+        ConfigError, match=r"P001 bounds names 'x', which has no response curve. There are none"
     ):
-        budget(*sample, 50, last_year={"x": 1})
+        budget(*sample, 50, bounds={"x": (1, 2)})
+
+
+def test_a_budget_and_its_parts_are_told_apart(sample):
+    with pytest.raises(ConfigError, match=r"got a Spending. Give its parts: s.total, s.acquisition"):
+        budget(*sample, Spending(10_000))
+    with pytest.raises(ConfigError, match="P002 acquisition must be by segment; got a DataFrame"):
+        budget(*sample, 1000, sample[1].table)
+
+
+@pytest.mark.parametrize("plan", [unit_economics, bridge, scenarios, partial(budget, total=1000)])
+def test_plans_are_of_a_forecast_and_its_comparison(plan, sample):
+    with pytest.raises(ConfigError) as error:
+        plan(sample[1], sample[0])
+    assert error.value.codes == ["C012", "C012"]
+    assert "C012 forecast must be what clv.forecast makes; got a Comparison. Write " in str(error.value)
+    with pytest.raises(ConfigError, match=r"got a DataFrame\. Write \w+\(forecast, comparison\)"):
+        plan(sample[0], sample[1].table)
+
+
+def test_no_more_can_be_kept_than_would_leave(sample):
+    """A ceiling above that is one that is never reached: the same as the highest that is."""
+    most = budget(*sample, 20_000).keeping.most
+    found = budget(*sample, 20_000, retention=ResponseCurve(0.99, 100_000))
+    assert most < 0.99
+    assert found.notes[0] == (
+        f"The ceiling of retention is taken as {most:.3f}, not 0.99: so many leave within a year, and no "
+        "more can be kept."
+    )
+    assert found.curves == {"retention": ResponseCurve(most, 100_000)}
+    same = budget(*sample, 20_000, retention=ResponseCurve(most, 100_000))
+    assert found.table.equals(same.table)
+    assert found.notes[1:] == same.notes
 
 
 def test_retention_cannot_rise_where_nobody_leaves(sample, sample_rfm):
     ahead = clv.forecast(clv.fit(clv.NBD, sample_rfm), sample[0].spend, sample_rfm, margin=0.3, discount=0.15)
     comparison = compare(ahead, sample[1].economics, "cohort")
-    with pytest.raises(ConfigError, match="P002 retention cannot rise: nobody leaves in this model"):
-        budget(ahead, comparison, 100.0, retention=KEEP)
-    assert budget(ahead, comparison, 100.0).retention["points"].isna().all()
+    found = budget(ahead, comparison, 100.0, retention=KEEP)
+    assert found.notes[0] == "Retention cannot rise: nobody leaves in this model. Its curve is left out."
+    assert found.split is None
+    assert found.retention["points"].isna().all()
+
+
+def test_last_year_may_have_been_spent_on_what_nobody_is_in(sample):
+    curves = {"1997-01": ResponseCurve(10, 5.0)}
+    found = budget(*sample, 50, curves, last_year={"1997-01": 50, "Radio": 30})
+    assert found.elsewhere == 30
+    assert any("30.00 to what has none, Radio" in note for note in found.notes)
 
 
 def test_fits_by_groups_are_refused(sample):

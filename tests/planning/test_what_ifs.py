@@ -113,7 +113,11 @@ def test_points_of_retention_are_worth_something(found, shop):
 def test_what_it_says(found):
     assert "+5 points of annual retention (8" in found.sentence
     assert "for the existing base, and " in found.sentence
-    assert found.sentence.startswith("Of the existing base order value moves most: +10% of it, +")
+    alike = "order value, frequency and margin move most, each alike: +10 % of it, +"
+    assert found.sentence.startswith(f"Of the existing base {alike}")
+    assert (
+        " Of the new customer order value and margin move most, each alike: +10 % of it, +" in found.sentence
+    )
     for part in ("Newsletter, 1,6", "12 months", "44 % margin", "a new customer less CAC of 12.00"):
         assert part in found.basis
         assert part in repr(found)
@@ -163,8 +167,27 @@ def test_changes_may_differ_by_lever(sample):
     assert found.two_way["margin"].max() == 0.4
     dear = clv.forecast(sample[0].purchase, sample[0].spend, sample[0].rfm, margin=0.95, discount=0.15)
     economics = dataclasses.replace(sample[1].economics, margin=0.95)
-    most = row(scenarios(dear, compare(dear, economics, "cohort")), NEW, MODEL, "margin")
+    found = scenarios(dear, compare(dear, economics, "cohort"), 0.3, pair=("margin", "churn"))
+    most = row(found, NEW, MODEL, "margin")
     assert most["up"] + 20 == pytest.approx((most["base"] + 20) / 0.95)  # a margin is 1 at most
+    assert (most["change"], most["moved_down"]) == (0.3, pytest.approx(-0.3))
+    assert most["moved_up"] == pytest.approx(1 / 0.95 - 1)
+    assert "Of the new customer order value moves most: +30 % of it, +" in found.sentence
+    two = found.two_way.set_index(["margin", "churn"])[f"{NEW}, {MODEL}"].unstack()
+    assert two.loc[two.index > 0].isna().all(axis=None)
+    assert two.loc[two.index <= 0].notna().all(axis=None)
+
+
+def test_churn_of_formula_2_is_1_at_most(sample):
+    """Of .95, a tenth more is everybody; two tenths more is nothing that it could be."""
+    ahead, comparison = sample
+    sure = dataclasses.replace(comparison, table=comparison.table.assign(churn=0.95))
+    found = scenarios(ahead, sure)
+    assert row(found, NEW, TWO, "churn")["moved_up"] == pytest.approx(1 / 0.95 - 1)
+    assert row(found, NEW, MODEL, "churn")["moved_up"] == pytest.approx(0.1)
+    last = found.two_way[found.two_way["churn"] == 0.2]
+    assert last[f"{NEW}, {TWO}"].isna().all()
+    assert last[f"{NEW}, {MODEL}"].notna().all()
 
 
 def test_what_cannot_be_meant_is_refused_at_once(sample):

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 import clv
 from clv.errors import ConfigError
 from clv.evaluation.results import Backtest
 from clv.forecasting.customers import Forecast
+from clv.forecasting.ranges import Level
 from clv.forecasting.totals import Totals
 from clv.forecasting.value import value_of_new
 from clv.models.histories import PurchaseHistory
 from clv.reporting.figures import Chart, svg
-from clv.reporting.ink import INK, STYLES, brief
+from clv.reporting.ink import INK, STYLES, brief, in_sums
 
 FORECAST = ("quarters", "p_alive", "frequency_recency", "concentration", "value_by_age")
 BACKTEST = ("tracking", "cumulative", "deciles", "p_purchase", "pit")
@@ -213,23 +215,34 @@ def test_value_by_age_is_that_of_a_new_customer(certain: Forecast, sample_rfm: c
         said = value_of_new(certain.purchase, certain.spend, sample_rfm, f"{m}m", **terms)
         assert shown.loc[m, "value"] == pytest.approx(said)
     assert shown["low"].isna().all()
-    assert "parameters taken for certain" in table.basis
+    assert table.basis.endswith('Fit with method="laplace" for bands.')
     assert shown["watched"].value_counts().to_dict() == {"yes": 10, "beyond": 17}  # 39 weeks, and thrice
     beyond = frame(certain.over("24m"), "value_by_age")
     assert beyond["value"].tolist() == pytest.approx(shown["value"].tolist())
 
 
-def test_bands_of_value_by_age_are_over_draws(drawn: Forecast, sample_rfm: clv.RFM) -> None:
+def test_bands_of_value_by_age_are_over_draws(drawn: Forecast) -> None:
     shown = frame(drawn, "value_by_age").set_index("months")
     assert (shown["low"] <= shown["value"] + 1e-9).all()
     assert (shown["value"] <= shown["high"] + 1e-9).all()
     width = (shown["high"] - shown["low"]).to_numpy()
     assert (np.diff(width) > 0).all()
-    h, d = PurchaseHistory.newcomer(), np.log1p(DISCOUNT) / 365.25 * 7
-    repeats = drawn.purchase.model.discounted_purchases(h, d, 365 / 7)[:, 0]
-    worth = drawn.spend.model.mean_spend()[:, 0] * sample_rfm.paid_share
-    by_hand = MARGIN * (sample_rfm.first_order + np.quantile(worth * repeats, [0.05, 0.95]))
-    assert shown.loc[12, ["low", "high"]].to_numpy(dtype=float) == pytest.approx(by_hand, rel=0.01)
+    for m in (1, 12):
+        said = drawn.over(f"{m}m").new_customers().table.iloc[0]
+        assert shown.loc[m, "value"] == pytest.approx(said["clv_mean"], rel=2e-3)
+        known = said[["clv_mean_p05", "clv_mean_p95"]].to_list()
+        assert shown.loc[m, ["low", "high"]].to_list() == pytest.approx(known)
+
+
+def test_value_by_age_has_the_level_of_the_forecast(drawn: Forecast) -> None:
+    off = dataclasses.replace(drawn, levels=Level.of((0.5, 0.7, 0.8)))
+    table = clv.show(off, "value_by_age").table
+    shown, plain = table.frame, frame(drawn, "value_by_age")
+    assert shown["value"].to_numpy() == pytest.approx(0.7 * plain["value"].to_numpy())
+    said = off.new_customers().table.iloc[0]
+    band = shown.set_index("months").loc[12, ["low", "high"]]
+    assert band.to_list() == pytest.approx(said[["clv_mean_p05", "clv_mean_p95"]].to_list())
+    assert "value at 0.700 of the model's level (0.500 to 0.800 of it)" in table.basis
 
 
 def test_an_unknown_figure_is_refused(certain: Forecast, tested: Backtest) -> None:
@@ -254,6 +267,24 @@ def test_an_unknown_figure_is_refused(certain: Forecast, tested: Backtest) -> No
 )
 def test_sums_in_few_letters(value: float, said: str) -> None:
     assert brief(value) == said
+
+
+@pytest.mark.parametrize(
+    ("ticks", "said"),
+    [
+        ((10_000, 12_500, 15_000), ["10.0 k", "12.5 k", "15.0 k"]),
+        ((12, 12.5, 13), ["12.0", "12.5", "13.0"]),
+        ((-2000, 0, 2000), ["−2,000", "0", "2,000"]),
+        ((0, 750_000, 1_500_000), ["0", "0.75 M", "1.50 M"]),
+        ((0, 5000, 10_000), ["0", "5 k", "10 k"]),
+        ((0.0,), ["0"]),
+    ],
+)
+def test_ticks_of_sums_are_where_they_say(ticks: tuple[float, ...], said: list[str]) -> None:
+    ax = Figure().add_subplot()
+    in_sums(ax.xaxis)
+    ax.set_xticks(ticks)
+    assert [label.get_text() for label in ax.get_xticklabels()] == said
 
 
 @pytest.fixture(scope="module")

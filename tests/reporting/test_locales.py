@@ -29,6 +29,10 @@ def test_numbers_and_dates_of_a_place(locale: str, number: str, small: str, day:
     assert found == f"<p>{number} EUR, {small} on {day}</p>"
 
 
+def test_a_hyphen_before_a_number_is_a_minus() -> None:
+    assert localised("<p>-12,292.199 (-0.07)</p>", "de_DE") == "<p>−12.292,199 (−0,07)</p>"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -42,22 +46,24 @@ def test_numbers_and_dates_of_a_place(locale: str, number: str, small: str, day:
         "1.2.3",
         "Club 1,000",
         "10 000",
+        "A-1.5",
     ],
 )
 def test_what_is_no_number_stays(text: str) -> None:
     assert localised(f"<p>{text}</p>", "de_DE", ["Club 1,000"]) == f"<p>{text}</p>"
 
 
-def test_code_versions_and_names_of_rows_stay() -> None:
+def test_code_versions_and_names_stay() -> None:
     page = (
-        '<style>a{top:1.5em}</style><th scope="row" dir="auto">1,000.5</th><td data-v="1.5">1.50</td>'
+        '<style>a{top:1.5em}</style><th scope="row" dir="auto">Club 1,000.5</th><td data-v="1.5">1.50</td>'
+        '<th scope="row" class="n">2,000.5</th><th scope="row" dir="auto">Margin ±2.5 %, 2026-01-31</th>'
         '<svg><path d="M 1.5 2.5"/><text>2.5</text></svg><figure aria-label="A; B 1.50"></figure>'
         "<script>var x = 1.5;</script><footer><dd>1.2.3 of 2026-01-01</dd></footer>"
     )
-    found = localised(page, "de_DE")
-    for kept in ("1.5em", ">1,000.5<", 'data-v="1.5"', "M 1.5 2.5", "x = 1.5", "1.2.3 of 2026-01-01"):
+    found = localised(page, "de_DE", ["Club 1,000.5"])
+    for kept in ("1.5em", ">Club 1,000.5<", 'data-v="1.5"', "M 1.5 2.5", "x = 1.5", "1.2.3 of 2026-01-01"):
         assert kept in found
-    for written in (">1,50<", ">2,5<", "A; B 1,50"):
+    for written in (">1,50<", ">2,5<", "A; B 1,50", ">2.000,5<", "±2,5 %, 31.01.2026"):
         assert written in found
 
 

@@ -11,8 +11,8 @@ import pytest
 import clv
 from clv.data.contract import Transactions
 from clv.evaluation.backtest import MODEL
-from clv.evaluation.inputs import ALL
 from clv.evaluation.study import Study
+from clv.forecasting.totals import ALL
 from clv.reporting import decision, pages
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import miss
@@ -134,7 +134,15 @@ def test_where_everyone_spent_alike_a_run_rate_is_not_said_to_rank(small_study: 
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(0.173, "17.3 % too high"), (-0.173, "17.3 % too low"), (1.2, "120.0 % too high")]
+    ("error", "said"),
+    [
+        (0.173, "17.3 % too high"),
+        (-0.173, "17.3 % too low"),
+        (1.2, "120.0 % too high"),
+        (-0.0006, "0.1 % too low"),
+        (-0.0004, "on the mark"),
+        (0.0, "on the mark"),
+    ],
 )
 def test_a_miss_has_a_direction(error: float, said: str) -> None:
     assert miss(error) == said
@@ -305,7 +313,8 @@ def test_unknowns_follow_what_is_missing(small_study: Study, hostile: tuple[str,
 def test_unknowns_of_a_short_log(cdnow_study: Study) -> None:
     said = " ".join(decision.unknowns(Review(cdnow_study)))
     assert "shorter than two years" in said
-    assert "2 customers placed their first order in use after the cut and spent" in said
+    assert "2 customers placed their first order after 1997-09-30, the last day that the forecast" in said
+    assert "taken back since" not in said
     long = dataclasses.replace(cdnow_study.forecast, horizon="5y")
     assert "extrapolated" in " ".join(
         decision.unknowns(Review(dataclasses.replace(cdnow_study, forecast=long)))
@@ -355,16 +364,38 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
     )
 
 
-def test_segments_of_any_column_that_do_not_earn_back_their_cost_are_named(small_study: Study) -> None:
+def lost(study: Study, by: str, cost: dict[str, float]) -> str:
+    """What the first page says where segments of one column cost so much to acquire, at a value of 20."""
     told = []
-    for c in small_study.comparisons:
+    for c in study.comparisons:
         table = c.table.copy()
-        if c.by == "country":
-            table.loc["CZ", "cac"] = 500.0
-            table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
+        table["model_new_discounted"], table["few"] = 20.0, False
+        table["cac"] = pd.Series(cost if c.by == by else {}, dtype=float).reindex(table.index)
+        table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
         told.append(dataclasses.replace(c, table=table))
-    finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
-    assert "do not earn back their acquisition cost in that time in: CZ (" in finding
+    found = Review(dataclasses.replace(study, comparisons=told), segment="cohort" if by == "cohort" else None)
+    _, said, after = decision.decision(found).finding.partition("cost in that time in: ")
+    return after if said else ""
+
+
+def test_only_segments_that_customers_are_acquired_in_are_named_the_worst_three(
+    small_study: Study, hostile: tuple[str, ...]
+) -> None:
+    assert lost(small_study, "country", {"CZ": 500.0}) == ""  # they are acquired by channel
+    worst = {name: 100.0 - at for at, name in enumerate(hostile[:5])}
+    named = "; ".join(f"{name} (20.00 against {worst[name]:.2f})" for name in hostile[:3])
+    assert lost(small_study, "channel", worst) == f"{named}; and 2 more."
+
+
+def test_nobody_is_acquired_in_a_cohort_of_the_past(small_study: Study) -> None:
+    cohorts = [
+        name
+        for name in next(c for c in small_study.comparisons if c.by == "cohort").table.index
+        if name != ALL
+    ]
+    assert len(cohorts) > 2
+    said = lost(small_study, "cohort", dict.fromkeys(cohorts, 100.0))
+    assert said == f"{max(cohorts)} (20.00 against 100.00)."
 
 
 def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study: Study) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from clv.forecasting.totals import ALL
 from clv.reporting import figures
-from clv.reporting.movements import GONE, NEW, SOON, Movement
+from clv.reporting.movements import GONE, NEW, SOON, Movement, Terms
 from clv.reporting.outcomes import Outcome
 from clv.reporting.past_pages import by_period, last, movement, outcomes
 
@@ -77,14 +77,14 @@ def test_the_time_compared_has_a_name(outcome: Outcome, start: str, end: str, sa
 
 def test_who_came_and_who_left_stand_apart(outcome: Outcome) -> None:
     table = outcomes(outcome, "channel")
-    assert table.cells()[-3:] == [
-        [ALL, "10", "200.00", "170.00", "250.00", "180.00", "−44.4 %", "yes"],
-        [NEW, "3", "–", "–", "–", "45.50", "–", "–"],
-        [GONE, "1", "7.00", "–", "–", "–", "–", "–"],
-    ]
-    nobody = dataclasses.replace(outcome, new=(0, 0.0), left=(0, 0.0))
-    assert list(outcomes(nobody, "channel").frame["segment"]) == ["<b>Shop</b>", "Web", ALL]
-    assert list(outcomes(nobody, "rfm_segment").frame["segment"]) == [
+    assert table.total  # the row of all stays below, whatever the others are sorted by
+    assert list(table.frame["segment"]) == ["<b>Shop</b>", "Web", ALL]
+    assert table.cells()[-1] == [ALL, "10", "200.00", "170.00", "250.00", "180.00", "−44.4 %", "yes"]
+    others = last(outcome).tables[1]
+    assert others.cells() == [[NEW, "3", "–", "45.50"], [GONE, "1", "7.00", "–"]]
+    nobody = dataclasses.replace(outcome, new=(0, 0.0))
+    assert last(nobody).tables[1].cells() == [[GONE, "1", "7.00", "–"]]
+    assert list(outcomes(outcome, "rfm_segment").frame["segment"]) == [
         "Repeat, high value, lapsed",
         "One-time, recent",
         ALL,
@@ -92,6 +92,7 @@ def test_who_came_and_who_left_stand_apart(outcome: Outcome) -> None:
 
 
 def test_quarters_are_shown_where_there_are_several_or_a_part(outcome: Outcome) -> None:
+    outcome = dataclasses.replace(outcome, new=(0, 0.0), left=(0, 0.0))
     assert [t.name for t in last(outcome).tables] == ["outcome_by_channel", "outcome_by_rfm_segment"]
     part = dataclasses.replace(outcome, periods=outcome.periods.assign(partial=True))
     assert [t.name for t in last(part).tables][1] == "outcome_periods"
@@ -125,7 +126,7 @@ def moved() -> Movement:
         "channel",
         "12m",
         "EUR",
-        True,
+        {},
         flows,
         {"channel": risk.set_axis(["Web"]), "rfm_segment": risk.set_axis([a])},
         7,
@@ -140,8 +141,10 @@ def test_the_finding_counts_who_stayed_and_who_is_at_risk(moved: Movement) -> No
         "most have become 30 % or more less likely to buy within 90 days: 20 EUR of expected contribution "
         "then, 4 now."
     )
-    other = dataclasses.replace(moved, comparable=False)
-    assert other.sentence.endswith("within 90 days: 4 EUR of expected contribution now.")
+    other = dataclasses.replace(moved, changed={"margin": ("30 %", "44 %"), "level": ("1.000", "0.900")})
+    assert other.sentence.endswith(
+        "within 90 days: 4 EUR of expected contribution now; then it was counted at another margin and level."
+    )
     safe = dataclasses.replace(moved, slipping=0)
     assert safe.sentence.endswith(
         "None of the 7 who were worth most has become 30 % or more less likely to buy within 90 days."
@@ -155,19 +158,36 @@ def test_tables_of_movement_have_newcomers_and_those_who_left_in_lines_of_their_
     stays, risk, behaviour, flows = movement(moved).tables
     assert stays.cells() == [
         ["Repeat, high value, recent", "9", "75.0 %", "1", "89.00", "54.00", "−39.3 %"],
-        [NEW, "4", "–", "0", "–", "12.00", "–"],
-        [ALL, "13", "75.0 %", "1", "89.00", "66.00", "−25.8 %"],
+        ["All known then", "9", "75.0 %", "1", "89.00", "54.00", "−39.3 %"],
     ]
+    assert stays.basis.endswith("Not in it: 4 who are new since then, worth 12 EUR now.")
     assert [column.label for column in flows.columns] == [
         "On 2026-06-30", "Repeat, high value, recent", "One-time, lapsed", GONE, "All",
     ]  # fmt: skip
     assert flows.cells() == [
         ["Repeat, high value, recent", "6", "2", "1", "9"],
         [NEW, "–", "4", "–", "4"],
-        [ALL, "6", "6", "1", "13"],
+        [ALL, "6", "6", "1", "–"],
     ]
-    assert risk.cells() == [["Web", "2", "20.00", "4.00"], [ALL, "2", "20.00", "4.00"]]
+    assert risk.cells() == [["Web", "2", "20.00", "4.00"]]
     assert behaviour.name == "at_risk_by_rfm_segment"
-    other = movement(dataclasses.replace(moved, comparable=False))
+    other = movement(dataclasses.replace(moved, changed={"horizon": ("6 months", "12 months")}))
     assert np.isnan(other.tables[1].frame["value_then"]).all()
-    assert "another currency or horizon" in other.notes[-1]
+    assert np.isnan(other.tables[0].frame[["value_then", "change"]]).all().all()
+    assert "counted otherwise (horizon 6 months, now 12 months)" in other.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("currency", "USD", ("USD", "EUR")),
+        ("horizon", "6m", ("6 months", "12 months")),
+        ("margin", 0.3, ("30 %", "44 %")),
+        ("discount", 0.08, ("8 %", "10 %")),
+        ("level", 0.95, ("0.950", "1.000")),
+    ],
+)
+def test_values_are_compared_at_the_same_terms_only(name: str, value: object, said: tuple[str, str]) -> None:
+    now = Terms("EUR", "12m", 0.44, 0.1, 1.0)
+    assert now.changed(now) == {}
+    assert dataclasses.replace(now, **{name: value}).changed(now) == {name: said}  # type: ignore[arg-type]

@@ -9,10 +9,12 @@ import pytest
 
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL
-from clv.evaluation.inputs import ALL
+from clv.evaluation.compare import compare
 from clv.evaluation.study import Study
+from clv.forecasting.ranges import Level
+from clv.forecasting.totals import ALL
 from clv.reporting import background, tables
-from clv.reporting.grid import Column, Kind, Table, show_value
+from clv.reporting.grid import Column, Kind, Table, money, show_value
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
 
@@ -36,11 +38,28 @@ EXEMPT = {"findings", "assumptions", "limits", "terms", "columns"}  # words, not
         (None, "money", "–"),
         (np.float64("nan"), "signed", "–"),
         (math.inf, "money", "∞"),
+        (-0.001, "money", "0.00"),  # nothing has no sign
+        (-1e-9, "signed", "0.0 %"),
+        (4e-4, "signed", "0.0 %"),
+        (6e-4, "signed", "+0.1 %"),
+        (-0.4, "count", "0"),
+        (-0.0049, "ratio", "0.00"),
         ("a-b % c", "text", "a-b % c"),
     ],
 )
 def test_a_value_prints_as_people_write_it(value: object, kind: Kind, shown: str) -> None:
     assert show_value(math.nan if value is None else value, kind) == shown
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [("JPY", ["−1,235", "0"]), ("EUR", ["−1,234.57", "0.40"]), ("KWD", ["−1,234.568", "0.400"])],
+)
+def test_money_prints_with_the_decimals_of_its_currency(unit: str, shown: list[str]) -> None:
+    columns = [Column("v", "V", "money"), Column("v", "V", "exact"), Column("r", "R", "ratio")]
+    table = Table("t", "T", columns, pd.DataFrame({"v": [-1234.5678, 0.4], "r": [1.0, 2.0]}), unit=unit)
+    assert table.cells() == [[shown[0], shown[0], "1.00"], [shown[1], shown[1], "2.00"]]
+    assert money(-1234.5678, unit) == shown[0]
 
 
 def test_cells_follow_the_columns() -> None:
@@ -150,8 +169,36 @@ def test_cac_columns_stand_only_where_a_cac_is_known(small_study: Study) -> None
         *("segment", "customers", "aov", "orders_within", "churn"),
         *("formula_1_within", "formula_2_within", "model_new", "ratio"),
     ]
-    assert by["country"] == plain
-    assert by["channel"] == [*plain, "cac", "model_after_cac", "value_to_cac"]
+    held = ["held_model", "held_low", "held_high", "held_actual", "held_inside"]
+    costs = ["cac", "formula_1_charged", "formula_1_after_cac", "model_after_cac"]
+    assert by["country"] == [*plain, *held]
+    assert by["channel"] == [*plain, *held, *costs]
+
+
+def test_both_forms_of_formula_1_stand_beside_the_model_at_its_horizon(small_study: Study) -> None:
+    channel = next(c for c in small_study.comparisons if c.by == "channel")
+    known = tables.new_customers(channel).frame.dropna(subset=["cac"])
+    value = known["aov"] * known["orders_within"]
+    assert known["formula_1_charged"].to_numpy() == pytest.approx(((value - known["cac"]) * 0.4).to_numpy())
+    after = value * 0.4 - known["cac"]
+    assert known["formula_1_after_cac"].to_numpy() == pytest.approx(after.to_numpy())
+
+
+def test_the_holdout_stands_beside_the_value_of_each_segment(small_study: Study) -> None:
+    country = next(c for c in small_study.comparisons if c.by == "country")
+    held, frame = country.holdout, tables.new_customers(country).frame
+    assert held is not None
+    for name, row in frame.iterrows():
+        each = held.loc[name, [MODEL, "low", "high", "actual"]] / held.loc[name, "customers"]
+        found = row[["held_model", "held_low", "held_high", "held_actual"]]
+        assert found.tolist() == pytest.approx(each.tolist())
+        assert row["held_inside"] == ("yes" if held.loc[name, "inside"] else "no")
+    gone = dataclasses.replace(country, holdout=held.drop(index="CZ"))  # nobody was in it at the cut
+    shown = tables.new_customers(gone)
+    assert shown.frame.loc["CZ", "held_inside"] == "–"
+    assert "Hold-out: revenue a customer of the 320 known on 2025-06-30" in shown.basis
+    bare = tables.new_customers(dataclasses.replace(country, holdout=None))
+    assert "Hold-out" not in bare.basis + " ".join(column.label for column in bare.columns)
 
 
 def test_formulas_as_quoted_stand_in_a_table_of_their_own(small_study: Study) -> None:
@@ -235,3 +282,34 @@ def test_estimates_are_those_of_the_fits(small_study: Study) -> None:
             assert (frame.loc[name, "low"], frame.loc[name, "high"]) == fit.intervals()[name]
     assert len(frame) == 7
     assert "Time in weeks, money in EUR" in table.basis
+    again = int((small_study.rfm.to_pandas()["repeat_spend"] > 0).sum())
+    assert again < small_study.spend.customers
+    assert f"; {again:,} of them have repeat spend" in table.basis
+
+
+def test_a_formula_that_is_left_out_says_why(small_study: Study) -> None:
+    first = small_study.comparisons[0]
+    assert "is empty" not in tables.new_customers(first).basis
+    table = first.table.copy()
+    table.loc[table.index[0], "formula_2"] = math.nan
+    told = dataclasses.replace(first, table=table)
+    for made in (tables.new_customers(told), tables.quoted_formulas(told)):
+        assert "Formula 2 of a segment is empty where nobody was lost" in made.basis
+        assert "younger than its period of 365 days" in made.basis
+        assert "shown all the same" not in made.basis
+    table.loc[ALL, "exposure_days"] = 100 * table.loc[ALL, "customers"]
+    assert "All customers are younger too" in tables.new_customers(told).basis
+
+
+def test_ages_have_the_level_of_the_forecast(small_study: Study) -> None:
+    plain = tables.ages(small_study)
+    study = dataclasses.replace(
+        small_study, forecast=dataclasses.replace(small_study.forecast, levels=Level.of(0.7))
+    )
+    off = tables.ages(study)
+    assert off.frame["model"].to_numpy() == pytest.approx(0.7 * plain.frame["model"].to_numpy())
+    assert off.frame["actual"].equals(plain.frame["actual"])
+    compared = compare(study.forecast, study.economics, "channel").table
+    assert off.frame.set_index("months").loc[12, "model"] == pytest.approx(compared.loc[ALL, "model_new"])
+    assert "value at 0.700 of the model's level" in off.basis
+    assert "level" not in plain.basis

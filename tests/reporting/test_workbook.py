@@ -25,10 +25,12 @@ from clv.forecasting.totals import ALL, WHOLE
 from clv.planning.keeping import Keeping
 from clv.planning.levers import LEVERS, Existing, Newcomer
 from clv.planning.prospects import prospects_of
-from clv.planning.spending import LAST, NOTHING, RECOMMENDED, RETENTION
+from clv.planning.response import RETENTION
+from clv.planning.spending import LAST, NOTHING, RECOMMENDED
 from clv.planning.steps import WORDS, rungs_of
 from clv.planning.what_ifs import KNOWS, MODEL, NEW, ONE, TWO, Business, scenarios
 from clv.reporting import tables
+from clv.reporting.decision import decision
 from clv.reporting.grid import Page
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
@@ -548,6 +550,34 @@ def test_formulas_by_segment_are_pythons(stored: Any, review: Review) -> None:
                 assert same(sheet.sheet[f"{column}{i}"].value, None if np.isnan(value) else value), heading
 
 
+def test_a_frequency_that_was_left_out_stays_empty(
+    small_study: Study, shown: list[Page], tmp_path: Path
+) -> None:
+    first = small_study.comparisons[0]
+    table = first.table.copy()
+    young = str(table.index[1])
+    table.loc[young, ["frequency", "formula_2", "formula_2_within"]] = math.nan
+    told = [dataclasses.replace(first, table=table), *small_study.comparisons[1:]]
+    write(dataclasses.replace(small_study, comparisons=told), shown, "Shop", tmp_path / "young.xlsx")
+    sheet = Sheet(openpyxl.load_workbook(tmp_path / "young.xlsx"), "Formulas by channel")
+    assert sheet.at(young, "Orders a period") is None
+    assert sheet.at(young, "Orders a customer").startswith("=")
+    assert "PERIOD_DAYS" in sheet.at(ALL, "Orders a period")
+
+
+def test_money_has_the_decimals_of_its_currency_in_cells(
+    small_study: Study, shown: list[Page], tmp_path: Path
+) -> None:
+    log = small_study.orders.source
+    for unit, form in (("JPY", "#,##0"), ("KWD", "#,##0.000")):
+        orders = clv.Transactions(log, as_of="2025-12-31", currency=unit, segments=("channel", "country"))
+        found = dataclasses.replace(small_study, orders=orders)
+        write(found, shown, "Shop", tmp_path / f"{unit}.xlsx")
+        sheet = Sheet(openpyxl.load_workbook(tmp_path / f"{unit}.xlsx"), "Formulas by channel")
+        cell = sheet.sheet[f"{sheet.column('Order value')}{sheet.row(ALL)}"]
+        assert cell.number_format == f"{form};[Red]-{form}"
+
+
 def test_payback_is_pythons(stored: Any, review: Review) -> None:
     sheet, units = Sheet(stored, "Payback by segment"), review.units
     for name, row in units.table.iterrows():
@@ -633,6 +663,15 @@ def test_every_sheet_says_what_it_is_of_and_prints(book: Any, review: Review) ->
         if sheet.title != "Summary":
             assert sheet.freeze_panes, sheet.title
             assert sheet.print_title_rows, sheet.title
+
+
+def test_the_first_numbers_are_numbers_beside_their_currency(book: Any, review: Review) -> None:
+    rows = [[cell.value for cell in row[:3]] for row in book["Summary"].iter_rows(min_row=5, max_row=7)]
+    shown = decision(review).headlines
+    assert [row[0] for row in rows] == [h.label for h in shown]
+    assert [row[1] for row in rows] == pytest.approx([h.amount for h in shown])
+    assert {row[2] for row in rows} == {"EUR"}
+    assert shown[0].value == f"{rows[0][1]:,.0f} EUR"
 
 
 def test_columns_are_as_wide_as_what_they_hold(book: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clv.data.customer_rules import check_customers, check_segments
 from clv.data.engines import ROW
+from clv.data.feedback import asked, check_feedback
 from clv.data.findings import Finding, Rule, findings
 from clv.data.log_rules import (
     check_currencies,
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Rule", "check", "check_all_columns", "check_columns", "row_rules"]
 
+# What to do about a column that is not there: where another has nearly its name, and where none has.
+_SET = ('Set {role} = "{guess}".', "Set {role} to the right one.")
+_LIST = ('Write "{guess}" in segments.', "Write the right one in segments.")
+RENAME = ("Rename it to {name!r} there.", "Name the right one {name!r} there.")
+
 
 def check(orders: Transactions) -> list[Finding]:
     """Every answer to a log, sorted by code."""
@@ -47,7 +53,7 @@ def _rows(orders: Transactions) -> int:
 def _answers(orders: Transactions) -> Iterator[Finding]:
     found = [*check_currencies(orders), *check_mixed(orders)]
     found += findings(orders, orders.typed, orders.row_rules, orders.tally, _rows(orders))
-    found += check_known_from(orders)
+    found += [*check_known_from(orders), *check_feedback(orders)]
     dated = orders.as_of is not None or orders.last_day is not None
     if dated:
         found += [*_repairs(orders), *_numbers(orders)]
@@ -98,21 +104,27 @@ def check_all_columns(orders: Transactions) -> list[Finding]:
     further: list[str] = []
     if orders.customers is not None:
         further = [name for name in orders.customers_source.table.columns if name != ROW]
-        found += check_columns(further, {"customer": orders.customer}, " in the customers table")
-    segments = {f"segments[{i}]": name for i, name in enumerate(orders.segments)}
-    return found + check_columns([*orders.columns, *further], segments)
+        named = {"customer": orders.customer} | asked(orders)
+        found += check_columns(further, named, " in the customers table")
+    segments = {name: name for name in orders.segments}
+    return found + check_columns([*orders.columns, *further], segments, steps=_LIST)
 
 
-def check_columns(columns: Sequence[str], wanted: dict[str, str], where: str = "") -> list[Finding]:
-    """D001: every column that an option names is present; `wanted` maps the option to the name."""
+def check_columns(
+    columns: Sequence[str], wanted: dict[str, str], where: str = "", steps: tuple[str, str] = _SET
+) -> list[Finding]:
+    """D001: every column that is wanted is present; `wanted` maps the option to the name.
+
+    `steps` say what to do: RENAME where columns are called as they are, and no option says otherwise.
+    """
     found = []
     for role, name in wanted.items():
         if name in columns:
             continue
         close = difflib.get_close_matches(name.lower(), [c.lower() for c in columns], 1, 0.4)
         guess = next((c for c in columns if close and c.lower() == close[0]), None)
-        near = f'Did you mean {guess!r}? Set {role} = "{guess}".'
-        hint = near if guess else f"Set {role} to the right one."
+        step = steps[guess is None].format(role=role, name=name, guess=guess)
+        hint = f"Did you mean {guess!r}? {step}" if guess else step
         present = ", ".join(list(columns)[:12]) + (", …" if len(columns) > 12 else "")
         message = f"Column {name!r} not found{where}. Columns present: {present}. {hint}"
         found.append(Finding("D001", "F", message))

@@ -2,20 +2,21 @@
 
 A typed row has `row` (from 1, where the source has an order), `customer` (whole numbers stay numbers, all
 else is text), `day` (days since 1970-01-01), `minor` (amount in minor units of the reporting currency),
-`order_id`, `refund_of`, `reason`, `part` (whether it takes part), `barred` (whether an option leaves it out,
-whatever it holds), what the checks ask for, a text column for every segment under the name that
-`segment_column` gives it, and the raw columns as `raw_column` names them.
+`order_id`, `refund_of`, `cost` and `referrer` where their columns are named, `reason`, `part` (whether it
+takes part), `barred` (whether an option leaves it out, whatever it holds), what the checks ask for, a text
+column for every segment under the name that `segment_column` gives it, and the raw columns as `raw_column`
+names them.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from clv.data.amounts import amount_shapes, read_amount
-from clv.data.dates import date_shapes, read_day
+from clv.data.dates import Parsed, date_shapes, read_day
 from clv.data.engines import ROW, keep, plain_text, view
 from clv.units import CODES
 
@@ -30,6 +31,7 @@ REFUND, ZERO, COPY = "refund", "zero value", "duplicate row"
 BEFORE_DATE = (NO_ID, GUEST, ERASED, TEST, CANCELLED, UNKNOWN, NO_DATE)  # reasons that come before LATE
 BARRED = (GUEST, ERASED, TEST, CANCELLED, UNKNOWN)
 KINDS = ("sale", "refund", "cancel", "test")
+COST, REFERRER = BESIDE = ("cost", "referrer")  # what is asked of an order where its column is named
 # What joins put beside the raw columns: names that nobody has.
 ONE, SAME, GONE, CODE, DAY, RATE = (f"clv: {name}" for name in ("one", "same", "gone", "code", "day", "rate"))
 _PERSON, _OWN, _CODE, _ON = (f"clv: {name}" for name in ("person", "own rate", "own code", "on day"))
@@ -61,13 +63,14 @@ def typed(orders: Transactions) -> Any:
 
     table, roles = _joined(orders), orders.roles
     day = read_day(table[roles["date"]], **orders.date_options)
-    amount = read_amount(
-        table[roles["amount"]],
+    read = functools.partial(
+        read_amount,
         digits=orders.digits,
         decimal=orders.decimal,
         minor=orders.amount_unit == "minor",
         rate=_rate(table, orders),
     )
+    amount = read(table[roles["amount"]])
     text = {
         role: plain_text(table[roles[role]]) if role in roles else ibis.null("string")
         for role in ("order_id", "refund_of")
@@ -102,6 +105,7 @@ def typed(orders: Transactions) -> Any:
             f"amount: {name}": shape
             for name, shape in amount_shapes(table[roles["amount"]], decimal=orders.decimal).items()
         },
+        **_beside(table, roles, read),
         **{segment_column(name): plain_text(table[name]) for name in orders.own_segments},
         **{raw_column(name): table[name] for name in orders.columns},
     )
@@ -112,6 +116,17 @@ def typed(orders: Transactions) -> Any:
         part=~_any(condition for condition, reason in reasons if reason not in orders.parts),
         barred=_any(condition for condition, reason in reasons if reason in BARRED),
     )
+
+
+def _beside(table: Any, roles: dict[str, str], read: Callable[[Any], Parsed]) -> dict[str, Any]:
+    """What else is asked of an order: the cost of its goods in minor units, and who referred its customer."""
+    found: dict[str, Any] = {}
+    if "cogs" in roles:
+        cost = read(table[roles["cogs"]])
+        found |= {COST: cost.value, f"{COST}_missing": cost.missing, f"{COST}_unreadable": cost.unreadable}
+    if "referred_by" in roles:
+        found[REFERRER] = plain_text(table[roles["referred_by"]])
+    return found
 
 
 def _any(conditions: Iterable[Any]) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clv.data.checks import check_columns
+from clv.data.checks import RENAME, check_columns
 from clv.data.cleaning import CODE, DAY, GONE, ONE, RATE, SAME, id_text, segment_column
 from clv.data.dates import read_day
-from clv.data.engines import ROW, fetch, keep, least, plain_text, sort_key, upload
+from clv.data.engines import ROW, fetch, keep, least, plain_text, sha256, sort_key, upload
 from clv.data.engines.sources import open_source
+from clv.data.feedback import asked, read_answer
 from clv.data.thresholds import FX_DAYS
 from clv.errors import DataError
 from clv.units import EPOCH
@@ -19,16 +21,33 @@ if TYPE_CHECKING:
 
 
 def attributes(orders: Transactions, day: int) -> Any:
-    """The segments of the customers table as they were known on a day: person, and a text column each.
+    """The segments of the customers table as they were known on a day, as in `_known`; None without any."""
+    names = [name for name in orders.segments if name not in orders.own_segments]
+    return _known(orders, names, day) if orders.customers is not None and names else None
 
-    Without `known_from`, of a customer with several rows the first value in the order of the alphabet; None
-    when no segment comes from there.
+
+def answers(orders: Transactions) -> Any:
+    """What customers said as it was known at as_of: customer_id as in the RFM table, and their answers.
+
+    A column for each question whose column is named: satisfaction and recommendation, numbers, and loyalty,
+    true or false; null where there is no answer. None where no column is named.
+    """
+    columns = asked(orders)
+    if not columns:
+        return None
+    rows = _known(orders, list(dict.fromkeys(columns.values())), orders.as_of_day)
+    read = {what: read_answer(rows[segment_column(name)], what) for what, name in columns.items()}
+    person = rows.person if orders.hash_ids is None else sha256(rows.person, orders.hash_ids)
+    return keep(rows.select(customer_id=person, **read))
+
+
+def _known(orders: Transactions, names: Sequence[str], day: int) -> Any:
+    """Columns of the customers table as they were known on a day: person, and a text column each.
+
+    Without `known_from`, of a customer with several rows the first value in the order of the alphabet.
     """
     import ibis
 
-    names = [name for name in orders.segments if name not in orders.own_segments]
-    if orders.customers is None or not names:
-        return None
     table = orders.customers_source.table
     texts = {segment_column(name): plain_text(table[name]) for name in names}
     person = plain_text(table[orders.customer])
@@ -141,7 +160,8 @@ def _carried(given: dict[str, dict[int, float]], orders: Transactions) -> dict[s
 def _beside(orders: Transactions, source: Any, wanted: dict[str, str], what: str) -> Any:
     """Open a companion on the log's engine; DataError D001 for columns that it lacks."""
     table = open_source(source, beside=orders.opened).table
-    missing = check_columns([name for name in table.columns if name != ROW], wanted, f" in {what}")
+    columns = [name for name in table.columns if name != ROW]
+    missing = check_columns(columns, wanted, f" in {what}", RENAME)
     if missing:
         raise DataError(*(str(finding) for finding in missing))
     return table

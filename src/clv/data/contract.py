@@ -41,6 +41,8 @@ class Transactions:
         Who, when, and how much (major currency units, net of tax and discount).
     order_id, refund_of, type : column names, optional
         Taken when columns of these names are present. `type` is sale, refund, cancel or test.
+    cogs, referred_by : column names, optional
+        What the goods of an order cost, in units of the amount; who referred the customer, blank for nobody.
     currency_column : column name, optional
         ISO 4217 codes; taken when there is a column "currency".
     segments : column names
@@ -49,6 +51,8 @@ class Transactions:
     customers : source, optional
         One row per customer, with the same customer column and further segment columns; with a column
         `known_from`, a row per change.
+    satisfaction, recommendation, loyalty : column names of `customers`, optional
+        Satisfaction from 1 to 5, willingness to recommend from 0 to 10, membership of a loyalty scheme.
     as_of : date or "YYYY-MM-DD", optional
         The last day that counts; by default the last date in the data.
     timezone : name, optional
@@ -90,8 +94,13 @@ class Transactions:
     refund_of: str | None = None
     type: str | None = None
     currency_column: str | None = None
+    cogs: str | None = None
+    referred_by: str | None = None
     segments: Sequence[str] = ()
     customers: Any = field(default=None, repr=False)
+    satisfaction: str | None = None
+    recommendation: str | None = None
+    loyalty: str | None = None
     as_of: dt.date | str | None = None
     timezone: str | None = None
     date_format: str | None = None
@@ -265,7 +274,7 @@ class Transactions:
         for role, name in (optional | {"currency": self.currency_column}).items():
             if name or (name is None and role in self.columns):
                 named[role] = name or role
-        return named
+        return named | {role: name for role in ("cogs", "referred_by") if (name := getattr(self, role))}
 
     @property
     def date_options(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.data.engines import fetch, sha256
 from clv.data.thresholds import EXAMPLES
-from clv.errors import agreed
+from clv.errors import ClvError, agreed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,12 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.code} {self.message}"
+
+
+def refused(error: ClvError) -> list[Finding]:
+    """Findings of an error, which fail."""
+    told = (message.partition(" ") for message in error.messages)
+    return [Finding(code, "F", message) for code, _, message in told]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from clv.data.cleaning import id_text
 from clv.data.date_texts import read_format
+from clv.data.feedback import QUESTIONS, asked
 from clv.data.rfm import RESERVED
 from clv.data.zones import known_zone
 from clv.errors import ConfigError
-from clv.units import as_date, horizon_days
+from clv.units import EPOCH, as_date, horizon_days
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
@@ -45,6 +46,8 @@ def check_options(orders: Transactions) -> dict[str, Any]:
             wrong.append(f'C001 currency must be an ISO 4217 code such as "EUR"; got {orders.currency!r}.')
     if orders.fx is not None and orders.currency is None:
         wrong.append('C001 fx needs the currency of the results. Set currency = "EUR" or another.')
+    unasked = asked(orders) if orders.customers is None else {}
+    wrong += [f"C001 {what} is a column of the customers table; set customers as well." for what in unasked]
     if orders.date_format is not None and orders.time_unit is not None:
         wrong.append("C001 date_format and time_unit exclude each other. Set the one that fits the column.")
     wrong += _unread(orders, final)
@@ -60,7 +63,7 @@ def _unread(orders: Transactions, final: dict[str, Any]) -> list[str]:
         lambda: final.update(as_of=None if orders.as_of is None else as_date(orders.as_of, "as_of")),
         lambda: known_zone(orders.timezone),
         lambda: orders.date_format is None or read_format(orders.date_format),
-        lambda: orders.allow_gap is None or horizon_days(orders.allow_gap, as_date("1970-01-01", "")),
+        lambda: orders.allow_gap is None or horizon_days(orders.allow_gap, EPOCH, "allow_gap"),
     ):
         try:
             check()
@@ -72,7 +75,8 @@ def _unread(orders: Transactions, final: dict[str, Any]) -> list[str]:
 def _kinds(orders: Transactions) -> list[str]:
     """C001 for options of a kind that cannot be read."""
     named = ("customer", "date", "amount")
-    optional = ("order_id", "refund_of", "type", "currency_column", "timezone", "date_format", "allow_gap")
+    columns = ("order_id", "refund_of", "type", "currency_column", "cogs", "referred_by", *QUESTIONS)
+    optional = (*columns, "timezone", "date_format", "allow_gap")
     wrong = {
         **{name: "a text" for name in named if not isinstance(getattr(orders, name), str)},
         **{n: "a text" for n in (*optional, "hash_ids") if not isinstance(getattr(orders, n), str | None)},

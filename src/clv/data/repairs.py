@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clv.data.cleaning import COPY, raw_column, segment_column
+from clv.data.cleaning import BESIDE, COPY, raw_column, segment_column
 from clv.data.engines import fetch, keep, sort_key
 from clv.data.refunds import POLICIES
 
@@ -75,12 +75,13 @@ def taken(orders: Transactions, customers: Any) -> Any:
     rows = rows.mutate(copy=ibis.row_number().over(ibis.window(group_by=content, order_by=rows.row)))
     order = [rows.day, rows.minor, sort_key(rows.order_id), sort_key(rows.refund_of), rows.copy, rows.row]
     number = ibis.row_number().over(ibis.window(group_by=rows.customer, order_by=order))
+    beside = [name for name in BESIDE if name in rows.columns]
     segments = [segment_column(name) for name in orders.own_segments]
     names = ["row", "customer", "day", "minor", "order_id", "refund_of", "reason", "copy"]
     return keep(
         # Spark numbers rows in int32, whatever Ibis thinks.
         rows.mutate(n=number.cast("int32").cast("int64"), alone=rows.reason).select(
-            *names, "alone", "n", "date_text", "amount_text", *segments
+            *names, "alone", "n", "date_text", "amount_text", *beside, *segments
         )
     )
 

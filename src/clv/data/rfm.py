@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.data.cleaning import segment_column
-from clv.data.engines import fetch, keep, to_pandas, write_parquet
+from clv.data.engines import fetch, keep, to_pandas, write_table
 from clv.data.ready_made import need, read_rfm
 from clv.data.timing import Regularity, gap_sums, regularity, repeats_by_week
 from clv.errors import ConfigError, DataError
@@ -189,27 +189,33 @@ class RFM:
             spent_total=table.repeat_spend + paid.ifelse(table.first_amount, 0),
         )
 
-    @cached_property
+    @property
     def first_order(self) -> float:
         """Mean value of a first order, in currency units."""
         need(self.table, ["first_amount"], "the value of a new customer")
-        mean = fetch(self.table.aggregate(mean=self.table.first_amount.mean())).to_pylist()[0]["mean"]
-        return float(mean or 0) / 10.0**self.digits
+        return self._known["first"] / 10.0**self.digits
 
-    @cached_property
+    @property
     def first_paid(self) -> float:
         """Share of customers whose first order brought money."""
         need(self.table, ["first_amount"], "the value of a new customer")
-        paid = self.table.aggregate(share=(self.table.first_amount > 0).cast("float64").mean())
-        return float(fetch(paid).to_pylist()[0]["share"] or 0.0)
+        return self._known["first_paid"]
 
-    @cached_property
+    @property
     def paid_share(self) -> float:
         """Share of repeat purchase days that brought money: below 1 only where orders of zero count."""
         need(self.table, _SPEND, "a forecast of spend")
-        sums = self.table.aggregate(paid=self.table.spend_days.sum(), all=self.table.frequency.sum())
-        row = fetch(sums).to_pylist()[0]
-        return float(row["paid"] / row["all"]) if row["all"] else 1.0
+        return self._known["paid"] / self._known["repeats"] if self._known["repeats"] else 1.0
+
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        """What orders have in common, of the columns that there are, by one query; nothing of nobody is 0."""
+        t, asked = self.table, dict[str, Any]()
+        if "first_amount" in t.columns:
+            asked |= {"first": t.first_amount.mean(), "first_paid": (t.first_amount > 0).cast("int32").mean()}
+        if "spend_days" in t.columns:
+            asked |= {"paid": t.spend_days.sum(), "repeats": t.frequency.sum()}
+        return {name: float(v or 0) for name, v in fetch(t.aggregate(**asked)).to_pylist()[0].items()}
 
     @cached_property
     def regularity(self) -> Regularity:
@@ -262,7 +268,7 @@ class RFM:
 
     def to_parquet(self, path: str) -> None:
         """Write all rows to a Parquet file, in the order of customer_id."""
-        write_parquet(self.table.order_by("customer_id"), path)
+        write_table(self.table.order_by("customer_id"), path)
 
     def _repr_html_(self) -> str:
         frame: pd.DataFrame = to_pandas(self.table.order_by("customer_id").limit(8))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clv.data.cleaning import BEFORE_DATE, GUEST, KINDS, NO_ID, NO_RATE, UNKNOWN, USED, raw_column
+from clv.data.cleaning import BEFORE_DATE, COST, GUEST, KINDS, NO_ID, NO_RATE, UNKNOWN, USED, raw_column
 from clv.data.findings import Measured, Rule, Severity, percent
 from clv.data.refunds import ALONE, LOST
 from clv.data.thresholds import CENTS_MEAN, CENTS_ROWS, DIGITS_LOST, GUEST_FAIL, GUEST_WARN
@@ -21,7 +21,7 @@ def row_rules(orders: Transactions) -> list[Rule]:
     due = ~t.barred  # amounts of rows that cannot count are nobody's concern
     if orders.as_of is not None:
         due &= (t.day <= orders.as_of_day).fill_null(True)
-    of_amounts = [*_amount_rules(orders, t), *_other_rules(orders, t)]
+    of_amounts = [*_amount_rules(orders, t), *_other_rules(orders, t), *_cost_rules(orders, t)]
     return [
         *_id_rules(orders, t),
         *_date_rules(orders, t),
@@ -217,6 +217,26 @@ def _other_rules(orders: Transactions, t: Any) -> list[Rule]:
         missing += "Supply it in fx: date, currency, rate."
         rules.append(Rule("D029", "F", t.reason == NO_RATE, missing))
     return rules
+
+
+def _cost_rules(orders: Transactions, t: Any) -> list[Rule]:
+    """D016, D018 and D050 on the cost of goods of sales."""
+    if "cogs" not in orders.roles:
+        return []
+    sale = (t.reason == USED) & (t.minor > 0)
+    unreadable = (
+        "cogs is not a number, or too large, in {rows} rows, first {place}. Mend the export; numbers are "
+        "expected like amounts."
+    )
+    missing = "{rows} rows ({share}) have no cogs, first {place}. The margin is measured on the others."
+    negative = (
+        "cogs must be 0 or more on a sale; got less in {rows} rows, first {place}. Write it without a sign."
+    )
+    return [
+        Rule("D016", "F", t[f"{COST}_unreadable"], unreadable),
+        Rule("D018", "W", t[f"{COST}_missing"] & sale, missing),
+        Rule("D050", "F", ((t[COST] < 0) & sale).fill_null(False), negative),
+    ]
 
 
 def _type_rules(orders: Transactions, t: Any) -> list[Rule]:

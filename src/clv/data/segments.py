@@ -16,6 +16,14 @@ BEHAVIOURAL = ("rfm_segment",)  # segments made of what customers did: nobody is
 SEGMENT_ORDER = tuple(f"{value}, {age}" for value in reversed(_VALUES) for age in _AGES)
 
 
+def segment_names(rfm: RFM) -> set[str]:
+    """Every name that a segment of a report can have."""
+    names = set(SEGMENT_ORDER)
+    for column in rfm.segments:
+        names.update(map(str, rfm.grouped((column,))[column]))
+    return names
+
+
 @dataclass(frozen=True)
 class RFMCuts:
     """Cut points, taken from one base and reusable on a later one.

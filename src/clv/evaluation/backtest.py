@@ -22,6 +22,7 @@ from clv.forecasting.customers import Forecast, forecast
 from clv.forecasting.economics import Churn, Economics
 from clv.models.bg_nbd import BGNBD
 from clv.models.gamma_gamma import GammaGamma
+from clv.units import measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ class HoldoutResult:
 
     def __repr__(self) -> str:
         span = f"{self.holdout.cut} to {self.holdout.end}"
-        return f"<HoldoutResult: {span}, model {self.model_error:+.1%} in total>"
+        return f"<HoldoutResult: {span}, model {measured(self.model_error, '+')} in total>"
 
     @property
     def actual_spend(self) -> float:

@@ -243,7 +243,7 @@ def independence(h: SpendHistory) -> str:
         return "Spend and frequency: too few repeat buyers to judge whether one depends on the other."
     (x, both), (_, y) = np.cov(h.m, h.S / h.m, aweights=h.weight)
     rho = both / np.sqrt(x * y) if x * y > 0 else 0.0
-    head = f"Spend and frequency: correlation {rho:+.2f} over {h.weight.sum():,.0f} repeat buyers."
+    head = f"Spend and frequency: correlation {rho:z.2f} over {h.weight.sum():,.0f} repeat buyers."
     if abs(rho) > CORRELATION:
         way = "under" if rho > 0 else "over"
         return (

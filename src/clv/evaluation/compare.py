@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +15,17 @@ from clv.data.engines import fetch
 from clv.data.segments import BEHAVIOURAL
 from clv.errors import ConfigError, FitError
 from clv.evaluation.backtest import OTHER, HoldoutResult
-from clv.evaluation.inputs import ALL, formula_inputs
+from clv.evaluation.held_bands import with_bands
+from clv.evaluation.inputs import formula_inputs
 from clv.fitting.inference import at_mode, like
 from clv.fitting.result import Fit
 from clv.forecasting import simple
 from clv.forecasting.customers import Forecast
 from clv.forecasting.economics import Economics
+from clv.forecasting.equity import band_of_new
+from clv.forecasting.totals import ALL
 from clv.forecasting.value import value_of_new
-from clv.units import percent
+from clv.units import DAYS_PER_YEAR, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,15 +40,20 @@ class Comparison:
 
     Per new customer, contribution over `horizon` and undiscounted unless named otherwise:
     formula_1, formula_1_contribution (over the observed lifetime, after CAC), formula_1_within and
-    formula_2_within (the horizon, before CAC), formula_2 (infinite), model_new (the horizon),
-    model_new_discounted, model_after_cac (discounted, less CAC), value_to_cac, ratio (model_new ÷
-    formula_1_within), own_fit. Per existing customer: model_existing (discounted) and its total.
-    Formula and model columns for new customers are NaN where segments are made of past behaviour.
+    formula_2_within (the horizon, before CAC), formula_1_charged and formula_1_after_cac (the horizon, less
+    CAC × margin and less CAC), formula_2 (infinite), model_new (the horizon), model_new_p05 and
+    model_new_p95 (5 and 95 % of that mean, NaN where nothing is drawn), model_new_discounted,
+    model_after_cac (discounted, less CAC), value_to_cac, ratio (model_new ÷ formula_1_within), own_fit. Per
+    existing customer: model_existing (discounted) and its total.
+    Formula and model columns for new customers are NaN where segments are made of past behaviour. The
+    frequency of a segment, and with it formula 2, is NaN where its customers are on average younger than the
+    churn rule's period: their first orders would count more than once a period.
 
     `fits` are those of segments that have their own, of purchases and of spend; `level` is the forecast's.
 
     `holdout` has the total revenue of each segment in the hold-out, forecast by each contender and
-    actual; None without a hold-out, and for undated segments of the customers table, which may know
+    actual, low and high (5 and 95 % of the model's) and inside, and `tested` says of whom and when; None
+    without a hold-out, and for undated segments of the customers table, which may know
     what came after the cut.
     """
 
@@ -56,6 +66,7 @@ class Comparison:
     pooled: Sequence[str] = ()
     fits: Mapping[str, tuple[Fit, Fit]] = field(default_factory=dict)
     level: float = 1.0
+    tested: str = ""
 
     @property
     def members(self) -> set[str]:
@@ -75,7 +86,7 @@ class Comparison:
         return self.table
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.basis}</p>{self.table.to_html(float_format='{:,.2f}'.format, na_rep='–')}"
+        return f"<p>{escape(self.basis)}</p>{self.table.to_html(float_format='{:,.2f}'.format, na_rep='–')}"
 
 
 def compare(
@@ -99,12 +110,20 @@ def compare(
     The value of a new customer comes from a fit of the segment's own customers, where they are enough,
     else from the fit of the whole base.
     """
+    return with_bands([compared(forecast, economics, by, holdout, draws=draws)], holdout)[0]
+
+
+def compared(
+    forecast: Forecast, economics: Economics | None, by: str, holdout: HoldoutResult | None, *, draws: bool
+) -> Comparison:
+    """Return the comparison without the bands of its hold-out, which many can be given in one pass."""
     economics = economics or Economics(forecast.margin, forecast.discount, forecast.horizon)
     if by not in forecast.rfm.segments:
         have = ", ".join(forecast.rfm.segments)
         raise ConfigError(f"C001 by must name a segment; got {by!r}. Segments here: {have}.")
-    forecast, pooled = _merge_tiny(forecast, by)
-    table = _formulas(forecast, economics, by)
+    counts = _counts(forecast, by)
+    forecast, pooled = _merge_tiny(forecast, by, counts)
+    table = _formulas(forecast, economics, by, _cac(economics, counts, pooled))
     fits: dict[str, tuple[Fit, Fit]] = {}
     for segment in table.index:
         shared = segment == ALL or by in BEHAVIOURAL or table.loc[segment, "few"]
@@ -117,6 +136,8 @@ def compare(
             terms = {"margin": economics.margin, "discount": discount}
             value = value_of_new(purchase, spend, base, economics.horizon, **terms)
             table.loc[segment, name] = forecast.level * value
+        plain = dataclasses.replace(forecast, purchase=purchase, spend=spend, rfm=base, discount=0.0)
+        table.loc[segment, _BAND] = band_of_new(plain)
     table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
     table["value_to_cac"] = table["model_new_discounted"] / table["cac"].where(table["cac"] > 0)
     table["ratio"] = table["model_new"] / table["formula_1_within"]
@@ -131,10 +152,14 @@ def compare(
     return Comparison(by, table, economics, forecast.rfm.as_of, basis, held, pooled, fits, forecast.level)
 
 
+_BAND = ["model_new_p05", "model_new_p95"]
 _NEW_CUSTOMER = [
+    *_BAND,
     "formula_1",
     "formula_1_contribution",
     "formula_1_within",
+    "formula_1_charged",
+    "formula_1_after_cac",
     "formula_2",
     "formula_2_within",
     "model_new",
@@ -145,34 +170,37 @@ _NEW_CUSTOMER = [
 ]
 
 
-def _merge_tiny(forecast: Forecast, by: str) -> tuple[Forecast, list[str]]:
+def _counts(forecast: Forecast, by: str) -> pd.Series:
+    """Customers of each segment."""
+    t = forecast.table
+    rows = fetch(t.group_by(segment=t[by]).aggregate(customers=t.count())).to_pandas()
+    found: pd.Series = rows.set_index("segment")["customers"]
+    return found
+
+
+def _merge_tiny(forecast: Forecast, by: str, counts: pd.Series) -> tuple[Forecast, list[str]]:
     """Merge the segments with fewer than `TINY` customers into one; returns which they were."""
     import ibis
 
     t = forecast.table
-    counts = fetch(t.group_by(segment=t[by]).aggregate(customers=t.count())).to_pandas()
-    tiny = sorted(counts.loc[counts["customers"] < TINY, "segment"])
+    tiny = sorted(counts.index[counts < TINY])
     if not tiny or len(counts) == 1:
         return forecast, []
     merged = {by: ibis.ifelse(t[by].isin(tiny), OTHER, t[by])}
     return forecast.with_columns(**merged), tiny
 
 
-def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame:
+def _formulas(forecast: Forecast, economics: Economics, by: str, cac: pd.Series) -> pd.DataFrame:
     """Inputs and both formulas, a row a segment, the whole base last."""
     import pandas as pd
 
     rule, days = economics.churn_rule(), _days(forecast, economics)
     t, rfm = forecast.table, forecast.base
     sums = {"model_existing_total": t.clv_mean.sum()}
-    i = pd.concat(
-        [formula_inputs(rfm, rule, days, by, **sums), formula_inputs(rfm, rule, days, None, **sums)]
-    )
-    cac = pd.Series([_cac(economics, str(s)) for s in i.index], index=i.index, dtype=float)
-    if np.isnan(cac[ALL]):  # of the base at its own mix, where it is known of everyone
-        segments = i.index != ALL
-        cac[ALL] = np.average(cac[segments], weights=i.customers[segments])
-    margin = economics.margin
+    parts, whole = (formula_inputs(rfm, rule, days, of, **sums) for of in (by, None))
+    grown = parts["exposure_days"] >= rule.period_days * parts["customers"]
+    i = pd.concat([parts.assign(frequency=parts["frequency"].where(grown)), whole])
+    cac, margin = cac[i.index], economics.margin
     within = simple.orders_within(i.orders_per_customer, i.repeat_rate, days)
     lifetime = (i.aov, i.orders_per_customer, cac, margin)
     return pd.DataFrame(
@@ -185,7 +213,7 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
             "exposure_days": i.exposure_days,
             "aov": i.aov,
             "orders_per_customer": i.orders_per_customer,
-            "repeat_rate_year": i.repeat_rate * 365.25,
+            "repeat_rate_year": i.repeat_rate * DAYS_PER_YEAR,
             "frequency": i.frequency,
             "churn": i.churn,
             "cac": cac,
@@ -193,6 +221,8 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
             "formula_1_contribution": simple.per_customer_contribution(*lifetime),
             "orders_within": within,
             "formula_1_within": simple.per_customer(i.aov, within, 0.0, margin),
+            "formula_1_charged": simple.per_customer(i.aov, within, cac, margin),
+            "formula_1_after_cac": simple.per_customer_contribution(i.aov, within, cac, margin),
             "formula_2": simple.four_metric(i.aov, i.frequency, margin, i.churn),
             "formula_2_within": simple.four_metric_within(
                 i.aov, i.frequency, margin, i.churn, days / rule.period_days
@@ -204,10 +234,21 @@ def _formulas(forecast: Forecast, economics: Economics, by: str) -> pd.DataFrame
     )
 
 
-def _cac(economics: Economics, segment: str) -> float | None:
-    """Acquisition cost of a segment; of the whole base and of a pool only where it is one for all."""
+def _cac(economics: Economics, counts: pd.Series, pooled: Sequence[str]) -> pd.Series:
+    """Acquisition cost by row: of the pool and of the whole base, unless given, the mean over customers.
+
+    NaN where it is not known of all of them.
+    """
+    import pandas as pd
+
+    rows = {name: OTHER if name in pooled else name for name in counts.index}
+    members = {**counts.groupby(rows).groups, ALL: counts.index}
     given = economics.cac
-    return given.get(segment) if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping):
+        return pd.Series(given, index=list(members), dtype=float)
+    cost = pd.Series({name: given.get(name) for name in counts.index}, dtype=float)
+    means = {str(row): np.average(cost[own], weights=counts[own]) for row, own in members.items()}
+    return pd.Series({row: given.get(row, mean) for row, mean in means.items()}, dtype=float)
 
 
 def _days(forecast: Forecast, economics: Economics) -> float:

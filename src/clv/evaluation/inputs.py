@@ -12,11 +12,10 @@ from clv.data.rfm import RFM
 from clv.errors import DataError
 from clv.forecasting import simple
 from clv.forecasting.economics import Churn
+from clv.forecasting.totals import ALL
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ALL = "All customers"
 
 
 def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, **sums: Any) -> pd.DataFrame:
@@ -32,16 +31,14 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
     t, scale = rfm.table, 10.0**rfm.digits
     spend = (t.repeat_spend + ibis.ifelse(t.first_amount > 0, t.first_amount, 0)) / scale
     age = t["T"].cast("float64")
-    counted = age >= churn.minimum_age
-    silent = counted & (age - t.recency > churn.silent_days)
     measures = {
         "customers": t.count(),
         "orders": (t.frequency + 1).sum(),
         "repeats": t.frequency.sum(),
         "revenue": spend.sum(),
         "exposure_days": age.sum(),
-        "counted": counted.sum(),
-        "silent": silent.sum(),
+        "counted": (age > churn.silent_days).sum(),
+        "silent": (age - t.recency > churn.silent_days).sum(),
         "own_rate": simple.own_rate(t.frequency, age.clip(lower=1), spend, days).sum(),
         "own_rate_with_first": simple.own_rate_with_first(
             age.clip(lower=simple.CUSTOMER_MIN_DAYS), spend, days

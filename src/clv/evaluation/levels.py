@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from clv.units import measured
+
 FEWEST = 2  # origins that must have shown what a correction does
 
 
@@ -59,19 +61,24 @@ class Level:
         return self.factor / reach, self.factor, self.factor * reach
 
     def sentence(self, name: str) -> str:
-        """The factor, and the rule's outcome."""
-        head = f"Level of {name}: factor {self.factor:.3f}"
+        """What the year before would do to forecasts as long as a window, and whether the rule lets it."""
+        head = f"Level of {name}"
         if self.measured is None:
-            return f"{head}, off: no window a year before as_of with as much log before it."
-        seen = f"measured {self.measured:.3f}"
+            return f"{head}: not corrected, for no window a year before as_of has as much log before it."
+        way = "raise" if self.measured > 1 else "lower"
+        seen = f"the year before would {way} it by {measured(abs(self.measured - 1))}"
         if self.origins < FEWEST:
             return (
-                f"{head}, off ({seen}): the rule asks for {FEWEST} origins with a window a year "
-                f"earlier; got {self.origins}."
+                f"{head}: not corrected. {seen[:1].upper()}{seen[1:]}, but the rule asks for {FEWEST} "
+                f"origins with a window a year earlier; got {self.origins}."
             )
-        off = f"over {self.origins} origins totals were {self.without:.1%} off on average, and "
-        off += f"{self.with_it:.1%} when corrected by the year before."
-        return f"{head}, on: {off}" if self.helped else f"{head}, off ({seen}): {off}"
+        off = (
+            f"over {self.origins} origins totals were {measured(self.without)} off on average, and "
+            f"{measured(self.with_it)} when corrected so"
+        )
+        if self.helped:
+            return f"{head}: {seen} in forecasts as long as a window, and by the rule may: {off}."
+        return f"{head}: not corrected. {seen[:1].upper()}{seen[1:]}, but {off}."
 
 
 def level(measured: float | None, factors: Mapping[object, float], errors: Mapping[object, float]) -> Level:

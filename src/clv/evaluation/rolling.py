@@ -33,6 +33,7 @@ from clv.fitting.plan import refuse_unless_whole
 from clv.fitting.result import Fit
 from clv.forecasting.economics import Churn, Economics
 from clv.models.gamma_gamma import GammaGamma
+from clv.units import measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -303,14 +304,17 @@ class _Run:
         mine, first = self.inference.first_order or "", self.candidates.first
         if first + _LEARNT[_OTHER[mine]] not in summary.index:
             return "Spend could be learnt in one way only: see above."
-        rows = {mine: summary.loc[first], _OTHER[mine]: summary.loc[first + _LEARNT[_OTHER[mine]]]}
+        rows: dict[str, Any] = {
+            mine: summary.loc[first],
+            _OTHER[mine]: summary.loc[first + _LEARNT[_OTHER[mine]]],
+        }
         said = [
-            f"{words} {rows['included'][name]:{form}} against {rows['excluded'][name]:{form}}"
-            for words, name, form in (
-                ("CRPS", "value_crps", ",.2f"),
-                ("RMSE", "value_rmse", ",.2f"),
-                ("Gini", "value_gini", ".3f"),
-                ("total error", "value_error", ".1%"),
+            f"{words} {shown(rows['included'][name])} against {shown(rows['excluded'][name])}"
+            for words, name, shown in (
+                ("CRPS", "value_crps", "{:,.2f}".format),
+                ("RMSE", "value_rmse", "{:,.2f}".format),
+                ("Gini", "value_gini", "{:.3f}".format),
+                ("total error", "value_error", measured),
             )
         ]
         return f"Spend of {first} learnt from all orders, against repeat orders alone: {', '.join(said)}."

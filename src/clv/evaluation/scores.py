@@ -23,7 +23,7 @@ from clv.models.draws import mean_over_draws
 from clv.models.protocols import Array
 
 LEVELS = (0.05, 0.25, 0.75, 0.95)
-_AGES = 0.05  # of their logarithm, between ages that share futures: scores do not feel it
+_AGES = 0.2  # of their logarithm, between ages that share futures: CRPS moves by .03 %, coverage by .001
 DRAWS, FEW = 100, 25  # of the parameters; few where each takes long
 
 

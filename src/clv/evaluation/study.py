@@ -14,12 +14,13 @@ from clv.data.rfm import RFM
 from clv.data.segments import RFMCuts
 from clv.errors import ConfigError
 from clv.evaluation.backtest import HoldoutResult, evaluate_holdout
-from clv.evaluation.compare import Comparison, compare
+from clv.evaluation.compare import Comparison, compared
+from clv.evaluation.held_bands import with_bands
 from clv.fitting.inference import MAXIMUM_LIKELIHOOD, Inference
 from clv.fitting.result import Fit
 from clv.forecasting.customers import Forecast, forecast
 from clv.forecasting.economics import Economics
-from clv.forecasting.totals import worth
+from clv.forecasting.totals import ALL, worth
 from clv.forecasting.value import value_of_new
 from clv.models.bg_nbd import BGNBD
 from clv.models.gamma_gamma import GammaGamma
@@ -114,8 +115,9 @@ def study(
     progress("Comparing with the simple formulas")
     names = ["rfm_segment", *orders.segments, "cohort"]
     drawn = [acquired_by] if acquired_by else names
-    comparisons = [compare(ahead, economics, by, tested, draws=by in drawn) for by in names]
-    economics.check_segments({str(name) for c in comparisons for name in c.members})
+    plain = [compared(ahead, economics, by, tested, draws=by in drawn) for by in names]
+    comparisons = with_bands(plain, tested)
+    economics.check_segments({ALL, *(str(name) for c in comparisons for name in c.members)})
     return Study(
         orders,
         economics,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clv.evaluation.baselines import ZERO
+from clv.units import measured, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,21 +53,21 @@ def verdict(summary: pd.DataFrame) -> str:
     row = order.loc[name].to_dict()
     origins = int(row["origins"])
     over = f"{origins} origins" if origins > 1 else "one origin"
-    off = f"on average {row['value_error']:.1%} off" if origins > 1 else f"{row['value_error']:.1%} off"
+    off = f"{'on average ' if origins > 1 else ''}{measured(row['value_error'])} off"
     said = f"Over {over}, use {name}: its totals of value were {off}"
     if name != order.index[0]:
         first = order.iloc[0]
         said += (
-            f"; {order.index[0]} came closer, {first['value_error']:.1%}, but by no more than one standard "
-            f"error ({first['value_error_se']:.1%}), and {name} is simpler"
+            f"; {order.index[0]} came closer, {measured(first['value_error'])}, but by no more than one "
+            f"standard error ({measured(first['value_error_se'])}), and {name} is simpler"
         )
     said += f". It ranks customers with a normalised Gini of {row['value_gini']:.2f}, {_best(summary, name)}."
     if origins == 1:
         said += " One origin says little: a longer log, or a shorter horizon, gives more."
     if row["value_far"] >= TWICE:
         said += (
-            f" Do not use it for the level: its total was more than {FAR:.0%} off at {int(row['value_far'])} "
-            f"origins. Use it to rank customers only{_for_level(summary)}."
+            f" Do not use it for the level: its total was more than {percent(FAR)} off at "
+            f"{int(row['value_far'])} origins. Use it to rank customers only{_for_level(summary)}."
         )
     return said
 
@@ -74,7 +75,7 @@ def verdict(summary: pd.DataFrame) -> str:
 def _for_level(summary: pd.DataFrame) -> str:
     """Name the closest total that can be used, where there is one: it ranks customers less well."""
     near = summary[(summary.index != ZERO) & (summary["value_far"] < TWICE)]["value_error"].dropna()
-    return f"; the level of {near.idxmin()} was {near.min():.1%} off" if len(near) else ""
+    return f"; the level of {near.idxmin()} was {measured(near.min())} off" if len(near) else ""
 
 
 def _best(summary: pd.DataFrame, name: str) -> str:

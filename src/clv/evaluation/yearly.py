@@ -20,7 +20,7 @@ from clv.evaluation.contenders import Contender
 from clv.fitting.inference import Inference
 from clv.models.bg_bb import BGBB
 from clv.models.histories import OpportunityHistory
-from clv.units import DAYS_PER_YEAR
+from clv.units import DAYS_PER_YEAR, measured
 
 NAME = "BGBB, yearly"
 YEAR = "1y"
@@ -77,8 +77,8 @@ class Yearly:
     def sentence(self) -> str:
         """What was found, and what to do."""
         return (
-            f"Timing: of {self.years:,.0f} years with a customer's repeat purchase {self.twice:.1%} have a "
-            'second: a year is one occasion to buy. Fit clv.BGBB to orders.opportunities("1y"), and '
+            f"Timing: of {self.years:,.0f} years with a customer's repeat purchase {measured(self.twice)} "
+            'have a second: a year is one occasion to buy. Fit clv.BGBB to orders.opportunities("1y"), and '
             'back-test it with horizon="12m".'
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from clv.forecasting.ranges import Level
 from clv.forecasting.stream import Base, bands
 from clv.forecasting.table import CustomerForecast, flags
 from clv.forecasting.value import value_terms
-from clv.models.draws import draws_of
+from clv.models.draws import draws_of, mean_over_draws
 from clv.models.histories import PurchaseHistory
 from clv.units import EPOCH, LIFETIME, daily_discount, horizon_days, in_words, percent
 
@@ -134,6 +135,14 @@ class Forecast:
         valued = valued.mutate(percentile=(rank * 100).round(2), flags=flags(valued))
         return keep(valued.drop("e0", "e1", "c0", "c1", "spent_days", "spent_total"))
 
+    def p_purchase(self, days: float) -> Any:
+        """customer_id and p_purchase, the probability of a purchase within so many days, on the engine."""
+        history = history_of(self._rows, self.rfm, self.purchase.unit)
+        purchase, _ = self._models(self._rows, history)
+        chance = methodcaller("p_purchase", history, days / self.purchase.unit)
+        found = {"p_purchase": mean_over_draws(purchase, len(history), chance)}
+        return self._joined(self.rfm.table, found).select("customer_id", "p_purchase")
+
     @cached_property
     def sums(self) -> dict[str, float]:
         """Expected totals of the base: customers, active, orders, clv; without bands, which `totals` has."""
@@ -213,10 +222,12 @@ class Forecast:
         plan : new customers to be acquired: a table with the columns period ("2026-11", "2026-Q4", "FY2027"),
             customers, and `by`
             They come evenly over their period, and make lines of their own, and sums with existing ones.
+            Periods that are over, or begin after the horizon, are left out; `basis` names them.
 
         Raises
         ------
         ConfigError C001, C006, C011, C012, P001, P002, P003
+        DataError D016
         """
         from clv.forecasting.totals import totals
 

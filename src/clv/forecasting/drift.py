@@ -26,7 +26,7 @@ from clv.fitting.inference import at_mode
 from clv.fitting.result import Fit
 from clv.models.histories import PurchaseHistory, SpendHistory
 from clv.models.protocols import Array, HistorySource
-from clv.units import EPOCH, LIFETIME, horizon_days, in_words
+from clv.units import EPOCH, LIFETIME, horizon_days, in_words, measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,19 +102,20 @@ class Drift:
             else f"more than chance brings (p {p})"
         )
         return (
-            f"{said}: on the data of today its forecast of {what} would change by {self.total:+.1%} in total "
-            f"and {self.each:.1%} a customer, {why}."
+            f"{said}: on the data of today its forecast of {what} would change by "
+            f"{measured(self.total, '+')} in total and {measured(self.each)} a customer, {why}."
         )
 
     @property
     def moved(self) -> str:
         """What has moved in the base, in a sentence; that it has aged is no news."""
         known = self.table["index"].drop(index=_AGE, errors="ignore").dropna()
-        parts = [] if np.isnan(self.new_customers) else [f"{self.new_customers:.1%} of customers are new"]
+        new = self.new_customers
+        parts = [] if np.isnan(new) else [f"{measured(new)} of customers are new"]
         if len(known):
             name, index = known.idxmax(), known.max()
             how = "has moved far" if index >= FAR else "has moved" if index >= MOVED else "has hardly moved"
-            parts.append(f"{self.outside:.1%} have histories beyond those fitted")
+            parts.append(f"{measured(self.outside)} have histories beyond those fitted")
             parts.append(f"the base {how}, most in {name} (stability index {index:.2f})")
         else:
             parts.append(

@@ -19,13 +19,12 @@ class Churn:
     """How the simple formulas learn a churn rate.
 
     `share` of customers per `period_days`: given, or measured as those whose last order is more than
-    `silent_days` ago, among customers at least `minimum_age` days old.
+    `silent_days` ago, among those whose first one is: nobody younger can have been silent for so long.
     """
 
     sentence: str
     period_days: float = DAYS_PER_YEAR
     silent_days: float = 0.0
-    minimum_age: float = 0.0
     share: float | None = None
 
 
@@ -39,8 +38,9 @@ class Economics:
     discount : annual rate, 0 to 1
     horizon : such as "12m"
     churn : "inactive:180d", "period:1y", or an annual share
-        Inactive: the share of customers without an order for more than that long, taken as a year's
-        churn. Period: the share of customers at least one period old who did not return in the last one.
+        Inactive: the share of customers without an order for more than that long, among those who came
+        longer ago, taken as a year's churn. Period: the share of customers at least one period old who did
+        not return in the last one.
     cac : acquisition cost of a customer, one for all or by segment; None where unknown (never 0)
     allow_extrapolation : let the horizon reach beyond three times the time observed
 
@@ -70,14 +70,7 @@ class Economics:
 
     def check_segments(self, known: Collection[str]) -> None:
         """Raise ConfigError P001 for acquisition costs of segments that are none of `known`."""
-        named = self.cac if isinstance(self.cac, Mapping) else {}
-        messages = []
-        for name in named:
-            if name in known:
-                continue
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else "Name its column in segments."
-            messages.append(f"P001 cac names a segment that no customer is in; got {name!r}. {hint}")
+        messages = unknown_costs(self.cac if isinstance(self.cac, Mapping) else {}, known)
         if messages:
             raise ConfigError(*messages)
 
@@ -104,11 +97,25 @@ class Economics:
                 f'C004 churn needs a length such as "180d" or "1y"; got {self.churn!r}.'
             ) from None
         if kind == "inactive":
-            return Churn(
-                f"no order for more than {days:.0f} days, read as one year's churn", silent_days=days
+            sentence = (
+                f"no order for more than {days:.0f} days, of customers who came longer ago, read as one "
+                "year's churn"
             )
+            return Churn(sentence, silent_days=days)
         sentence = f"customers at least {days:.0f} days old with no order in the last {days:.0f} days"
-        return Churn(sentence, period_days=days, silent_days=days - 1, minimum_age=days)
+        return Churn(sentence, period_days=days, silent_days=days - 1)
+
+
+def unknown_costs(cac: Collection[str], known: Collection[str]) -> list[str]:
+    """P001 for acquisition costs of segments that are none of `known`."""
+    messages = []
+    for name in cac:
+        if name in known:
+            continue
+        close = difflib.get_close_matches(str(name), known, 1)
+        hint = f"Did you mean {close[0]!r}?" if close else "Name its column in segments."
+        messages.append(f"P001 cac names a segment that no customer is in; got {name!r}. {hint}")
+    return messages
 
 
 def _margin(margin: float) -> list[str]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.errors import ConfigError
-from clv.forecasting.newcomers import just_acquired
+from clv.forecasting.economics import unknown_costs
+from clv.forecasting.lines import DRAWS
+from clv.forecasting.newcomers import just_acquired, mean_revenue
 from clv.forecasting.plans import Plan, first_orders
 from clv.forecasting.stream import LEVELS
 from clv.forecasting.totals import ALL, Totals, columns_of
@@ -71,6 +73,22 @@ def new_customers(forecast: Forecast, by: str | None) -> Totals:
     return Totals(pd.DataFrame(rows), basis, forecast.rfm.currency)
 
 
+def band_of_new(forecast: Forecast) -> tuple[float, float]:
+    """5 and 95 % of the mean value of just-acquired customers of a base, first order included.
+
+    By draws of the parameters and of the level; NaN where there is one value only, which says nothing of how
+    sure it is. Margins by segment and fits by groups are not for this.
+    """
+    first = first_orders(forecast.rfm, (), telling=forecast.told)[()]
+    mean = mean_revenue(forecast.newcomer({}).paired(DRAWS), first, forecast.t, forecast.rate)
+    level, margin = forecast.levels.drawn(forecast.draws), forecast.margins.drawn("", forecast.draws)
+    drawn = np.asarray(margin * level * mean)
+    if np.ptp(drawn) == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(drawn, [LEVELS[0], LEVELS[-1]], method="hazen")
+    return float(low), float(high)
+
+
 def equity(
     forecast: Forecast,
     plan: pd.DataFrame | None,
@@ -81,7 +99,7 @@ def equity(
     """Return customer equity by its parts; see `Forecast.equity`."""
     import pandas as pd
 
-    _check_cost(cac)
+    _check_cost(forecast, cac, by)
     found = forecast.over(LIFETIME).totals(by, plan=plan, fiscal_year_start=year)
     table = found.to_pandas()
     table = table[table[by] == ALL] if by else table
@@ -100,10 +118,15 @@ def equity(
     return Totals(pd.DataFrame(rows).T.rename_axis("part").reset_index(), basis, found.currency)
 
 
-def _check_cost(cac: Any) -> None:
+def _check_cost(forecast: Forecast, cac: Any, by: str | None) -> None:
     given = [cost for cost in (cac.values() if isinstance(cac, Mapping) else [cac]) if cost is not None]
     if not all(isinstance(cost, int | float) and 0 <= cost < np.inf for cost in given):
         raise ConfigError(f"P002 cac must be 0 or more for every segment; got {cac!r}.")
+    if isinstance(cac, Mapping) and by is None:
+        raise ConfigError(
+            f"C005 cac by segment needs by, the segment column; got {dict(cac)!r} and no by. Give both, or "
+            "one number for all."
+        )
 
 
 def _cost(
@@ -115,12 +138,16 @@ def _cost(
     planned = Plan.of(plan, columns, labels, forecast.rfm.as_of, year, None)
     names = {label: label[columns.index(by)] if by else "" for label in planned.waves}
     of = cac if isinstance(cac, Mapping) else dict.fromkeys(names.values(), cac)
+    known = {label[columns.index(by)] for label in labels} if by else of
+    wrong = unknown_costs(of, known)
     missing = sorted({name for name in names.values() if of.get(name) is None})
     if missing:
-        raise ConfigError(
-            f"C005 cac must be known of all planned customers{'; not of ' if by else ''}"
+        wrong.append(
+            f"C005 cac must be known of all planned customers; got none{' of ' if by else ''}"
             f"{', '.join(missing)}. Customer equity is the value of those to come less what they cost."
         )
+    if wrong:
+        raise ConfigError(*wrong)
     delta, total = daily_discount(forecast.discount), 0.0
     for label, spans in planned.waves.items():
         each: Any = of[names[label]]

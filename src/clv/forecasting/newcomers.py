@@ -71,12 +71,15 @@ def just_acquired(base: Base, first: FirstOrder, t: float, rate: float) -> tuple
     The mean in each draw, and single customers, (draws, futures).
     """
     base = base.paired(DRAWS)
-    f = first.drawn(base.draws)
-    mean = f + base.paid_share * first.repeats(base.spend, f) * np.ravel(
-        base.purchase.discounted_purchases(base.history, rate, t)
-    )
     *_, one = revenues(base, first, step_ends(t, rate), rate)
-    return mean, one
+    return mean_revenue(base, first, t, rate), one
+
+
+def mean_revenue(base: Base, first: FirstOrder, t: float, rate: float) -> Array:
+    """Return the mean of that in each draw, `base` having as many in either model."""
+    f = first.drawn(base.draws)
+    repeats = np.ravel(base.purchase.discounted_purchases(base.history, rate, t))
+    return np.asarray(f + base.paid_share * first.repeats(base.spend, f) * repeats)
 
 
 def revenues(base: Base, first: FirstOrder, ends: Sequence[Any] | Array, rate: float) -> Iterator[Array]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from clv.data.book_rules import overlapping, read_numbers, read_periods, strange, unnamed
 from clv.data.engines import fetch
 from clv.data.ready_made import need
 from clv.data.rfm import RFM, group_labels
-from clv.errors import ConfigError
+from clv.errors import ConfigError, error_of
 from clv.forecasting.newcomers import FirstOrder
-from clv.units import Span, period_named
+from clv.units import Span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +24,13 @@ MEASURED = 20  # first orders, below which a segment's are taken to be as everyo
 
 @dataclass(frozen=True)
 class Plan:
-    """Periods of acquisition with their numbers of customers, by the values of the segment columns."""
+    """Periods of acquisition with their numbers of customers, by the values of the segment columns.
+
+    `left_out` says which periods are not among them, and why; empty where all are.
+    """
 
     waves: Mapping[tuple[str, ...], list[tuple[Span, float]]]
+    left_out: str = ""
 
     @classmethod
     def of(
@@ -39,58 +44,70 @@ class Plan:
     ) -> Plan:
         """Read a table of period, customers and the segment columns.
 
-        A period that has begun means customers still to come in it. Raises ConfigError P001 for segments that
-        no customer is in, P002 for numbers of customers below 0, P003 for periods that are none, are over,
-        begin after `end`, or overlap: all at once.
+        A period that has begun means customers still to come in it; those that are over, or begin after
+        `end`, are left out. Raises DataError D016 for numbers that are none, ConfigError P001 for segments
+        that no customer is in, P002 for numbers of customers below 0, P003 for periods that are none,
+        overlap, or are all left out: all at once.
         """
         if not hasattr(plan, "to_dict") or not hasattr(plan, "columns"):
-            raise ConfigError(f"P003 a plan must be a data frame; got a {type(plan).__name__}.")
+            raise ConfigError(
+                f"P003 a plan must be a data frame; got a {type(plan).__name__}. Its columns are "
+                f"{', '.join(('period', *columns, 'customers'))}."
+            )
         missing = [name for name in ("period", "customers", *columns) if name not in plan.columns]
         if missing:
             have = ", ".join(map(str, plan.columns))
             raise ConfigError(f"P001 a plan needs the columns {', '.join(missing)}; got {have}.")
-        wrong: list[str] = []
-        waves: dict[tuple[str, ...], list[tuple[Span, float]]] = {}
-        for row in plan.to_dict("records"):
-            label = tuple(str(row[name]) for name in columns)
-            wrong += _wrong_row(row, label, known)
-            try:
-                span = period_named(row["period"], year_start)
-            except ConfigError as error:
-                wrong += error.messages
-                continue
-            wrong += _wrong_span(span, label, [other for other, _ in waves.get(label, [])], as_of, end)
-            waves.setdefault(label, []).append((span, row["customers"]))
+        frame = plan[["period", *columns, "customers"]].reset_index(drop=True)
+        spans, wrong = read_periods(frame, "the plan", year_start)
+        wrong += read_numbers(frame, ["customers"], "the plan", least=0)
+        wrong += [*unnamed(frame, columns, "the plan"), *_unknown(frame, columns, known)]
+        waves = _waves(frame, columns, spans)
+        for label, found in waves.items():
+            of = f"plan of {' · '.join(label)}" if label else "plan"
+            wrong += overlapping([span for span, _ in found], of)
+        over = [span.label for span in spans.values() if span.last <= as_of]
+        later = [span.label for span in spans.values() if end and span.first > end]
+        if spans and len(over) + len(later) == len(spans):
+            wrong.append(
+                f"P003 the plan must have customers still to come by {end or 'then'}; got "
+                f"{_when(over, later, as_of, end)}. Give it periods after as_of {as_of}."
+            )
         if wrong:
-            raise ConfigError(*dict.fromkeys(wrong))
-        return cls(waves)
+            raise error_of(wrong)
+        kept = {
+            label: [wave for wave in found if wave[0].label not in (*over, *later)]
+            for label, found in waves.items()
+        }
+        told = f"Periods of the plan that are left out: {_when(over, later, as_of, end)}."
+        return cls({label: found for label, found in kept.items() if found}, told if over or later else "")
 
 
-def _wrong_row(
-    row: Mapping[Any, Any], label: tuple[str, ...], known: Collection[tuple[str, ...]]
-) -> list[str]:
-    wrong, customers = [], row["customers"]
-    if label not in known:
-        have = ", ".join(" · ".join(one) for one in sorted(known)[:8])
-        wrong.append(f"P001 plan names {' · '.join(label)!r}, in which no customer is. There are {have}.")
-    if not isinstance(customers, int | float) or not 0 <= customers < float("inf"):
-        wrong.append(f"P002 plan must have 0 customers or more in {row['period']}; got {customers!r}.")
-    return wrong
+def _waves(
+    frame: pd.DataFrame, columns: Sequence[str], spans: Mapping[str, Span]
+) -> dict[tuple[str, ...], list[tuple[Span, float]]]:
+    """Periods that can be read and their customers, by segment."""
+    waves: dict[tuple[str, ...], list[tuple[Span, float]]] = {}
+    for row in frame.to_dict("records"):
+        if row["period"] in spans:
+            label = tuple(str(row[name]) for name in columns)
+            waves.setdefault(label, []).append((spans[row["period"]], float(row["customers"])))
+    return waves
 
 
-def _wrong_span(
-    span: Span, label: tuple[str, ...], others: Sequence[Span], as_of: dt.date, end: dt.date | None
-) -> list[str]:
-    wrong = []
-    if span.last <= as_of:
-        wrong.append(f"P003 plan has customers for {span.label}, which is over by as_of {as_of}.")
-    if end and span.first > end:
-        wrong.append(f"P003 plan has customers for {span.label}, after the horizon ends on {end}.")
-    for other in others:
-        if span.first <= other.last and other.first <= span.last:
-            of = f" of {' · '.join(label)}" if label else ""
-            wrong.append(f"P003 plan has overlapping periods{of}: {other.label} and {span.label}.")
-    return wrong
+def _unknown(frame: pd.DataFrame, columns: Sequence[str], known: Collection[tuple[str, ...]]) -> list[str]:
+    """P001 for segments that no customer is in."""
+    named = frame.dropna(subset=list(columns))[list(columns)].astype(str).itertuples(index=False)
+    said = strange(list(map(" · ".join, named)), list(map(" · ".join, known)))
+    if not said:
+        return []
+    return [f"P001 plan {said} Plan customers of a new one in the one that they will be most like."]
+
+
+def _when(over: Sequence[str], later: Sequence[str], as_of: dt.date, end: dt.date | None) -> str:
+    """Periods that are over, and those that begin too late, in words."""
+    parts = ((over, f"over by as_of {as_of}"), (later, f"after the horizon ends on {end}"))
+    return "; ".join(f"{', '.join(labels)} ({why})" for labels, why in parts if labels)
 
 
 def first_orders(rfm: RFM, columns: Sequence[str], *, telling: bool) -> dict[tuple[str, ...], FirstOrder]:

@@ -39,7 +39,12 @@ class Range:
 
 @dataclass(frozen=True)
 class Level:
-    """What values of a forecast are multiplied by: a factor, and how far off it may be."""
+    """What values of a forecast are multiplied by: a factor, and how far off it may be.
+
+    By past misses it has a t distribution in logarithms, and a handful of them does not tell its mean. What
+    is called expected is therefore at the middle; draws, whose mean is a little higher, are for quantiles
+    and probabilities alone.
+    """
 
     range: Range
 
@@ -56,7 +61,7 @@ class Level:
 
     @property
     def factor(self) -> float:
-        """The factor expected."""
+        """The factor in the middle, by which whatever is called expected goes."""
         return self.range.middle
 
     def drawn(self, draws: int) -> Array:
@@ -68,5 +73,6 @@ class Level:
         """The level for people; empty where there is none."""
         if self.factor == 1 and self.range.certain:
             return ""
-        sure = "" if self.range.certain else f" ({self.range.low:.3f} to {self.range.high:.3f})"
-        return f", value at {self.factor:.3f}{sure} of the model's level"
+        where = "" if self.factor == 1 else f"{self.factor:.3f} of "
+        sure = "" if self.range.certain else f" ({self.range.low:.3f} to {self.range.high:.3f} of it)"
+        return f", value at {where}the model's level{sure}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from clv.data.engines import to_pandas, write_parquet
+from clv.data.engines import to_pandas, write_table
 from clv.data.thresholds import DOMINANT
 from clv.forecasting.simple import CUSTOMER_MIN_DAYS
 
@@ -99,11 +99,11 @@ class CustomerForecast:
 
     def to_parquet(self, path: str) -> None:
         """Write all rows to a Parquet file."""
-        write_parquet(self.table, path)
+        write_table(self.table, path)
 
     def to_csv(self, path: str) -> None:
         """Write all rows to a CSV file."""
-        self.table.to_csv(path, header=True)
+        write_table(self.table, path, csv=True)
 
     def _repr_html_(self) -> str:
         frame: pd.DataFrame = to_pandas(self.table.limit(8))

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Totals:
 
     def _repr_html_(self) -> str:
         shown = self.table.to_html(index=False, float_format="{:,.0f}".format, na_rep="–")
-        return f"<p>{self.basis}</p>{shown}"
+        return f"<p>{escape(self.basis)}</p>{shown}"
 
 
 def totals(
@@ -76,15 +77,16 @@ def totals(
     ends = np.array([_time(forecast, span.last) for span in spans]) if spans else np.array([forecast.t])
     existing = _existing(forecast, columns, ends)
     new: _Lines = {}
+    population = ""
     if plan is not None:
         planned = Plan.of(plan, columns, set(existing), forecast.rfm.as_of, fiscal_year_start, _end(forecast))
         new = _new(forecast, planned, columns, ends)
+        population = f", and new customers as planned{planned.left_out and f'. {planned.left_out[:-1]}'}"
     shown = list(_rows(forecast, by, columns, spans, existing, new if plan is not None else None))
     table = pd.DataFrame(shown)
     if forecast.horizon == LIFETIME:
         dropped = ("orders", "revenue", "contribution")
         table = table.drop(columns=[name for name in table.columns if name.split("_p")[0] in dropped])
-    population = "" if plan is None else ", and new customers as planned"
     return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}", forecast.rfm.currency)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clv.data.books import read_ledger, read_plan, read_spending
-from clv.errors import ConfigError
-from clv.forecasting.plans import Plan
-from clv.units import horizon_end
+from clv.data.books import read_ledger, read_plan, read_spending, spent_on_nobody
+from clv.data.findings import Finding, refused
+from clv.errors import ClvError
+from clv.reporting.given import customers_of, planned_by, unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pandas as pd
 
     from clv.data.rfm import RFM
@@ -19,37 +19,52 @@ if TYPE_CHECKING:
 
 
 def plan_of(config: Config) -> pd.DataFrame | None:
-    """Read the plan of new customers; DataError D001 or D016."""
+    """Read the plan of new customers; DataError D001."""
     source = config.source("plan")
     return None if source is None else read_plan(source, config.acquired_by)
 
 
-def checks_beside(config: Config, rfm: RFM) -> Iterator[Callable[[], Any]]:
-    """Checks of what the config names beside its log, to be called: DataError, ConfigError P001 to P003."""
-    known = {str(name) for name in rfm.grouped((config.acquired_by,))[config.acquired_by]}
-    begins, ledger, spend = config.plan.fiscal_year_start, config.source("ledger"), config.source("spend")
+def check_beside(config: Config, rfm: RFM) -> list[Finding]:
+    """D001, D016 and P001 to P003 of what the config names beside its log."""
+    checks: Sequence[Callable[[Config, RFM], list[Finding]]] = (_ledger, _spend, _plan, _curves)
+    found = []
+    for check in checks:
+        try:
+            found += check(config, rfm)
+        except ClvError as error:
+            found += refused(error)
+    return found
+
+
+def _ledger(config: Config, rfm: RFM) -> list[Finding]:
+    ledger = config.source("ledger")
     if ledger is not None:
-        yield lambda: read_ledger(ledger, begins)
-    if spend is not None:
-        yield lambda: read_spending(spend, config.acquired_by, known, begins)
-    if config.plan.path is not None:
-        yield lambda: _check_plan(config, plan_of(config), rfm, known)
-    if config.budget is not None:
-        yield lambda: _check_curves(config, known)
+        read_ledger(ledger, config.plan.fiscal_year_start)
+    return []
 
 
-def _check_plan(config: Config, plan: Any, rfm: RFM, known: set[str]) -> None:
-    labels, end = {(name,) for name in known}, horizon_end(config.assumptions().horizon, rfm.as_of)
-    Plan.of(plan, [config.acquired_by], labels, rfm.as_of, config.plan.fiscal_year_start, end)
+def _spend(config: Config, rfm: RFM) -> list[Finding]:
+    spend = config.source("spend")
+    if spend is None:
+        return []
+    spent = read_spending(spend, config.acquired_by, config.plan.fiscal_year_start)
+    said = spent_on_nobody(spent, config.acquired_by, customers_of(rfm, config.acquired_by))
+    return [Finding("P001", "W", said)] if said else []
 
 
-def _check_curves(config: Config, known: set[str]) -> None:
-    wrong = []
-    for name in config.budget.acquisition if config.budget else ():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else f" There are {', '.join(sorted(known)[:8])}."
-            key = f"budget.acquisition.{name}"
-            wrong.append(f"P001 {key!r} names no {config.acquired_by} that a customer is in.{hint}")
-    if wrong:
-        raise ConfigError(*wrong)
+def _plan(config: Config, rfm: RFM) -> list[Finding]:
+    plan = plan_of(config)
+    if plan is None:
+        return []
+    begins = config.plan.fiscal_year_start
+    said = planned_by(rfm, config.assumptions(), config.acquired_by, begins, plan).left_out
+    return [Finding("P003", "A", said)] if said else []
+
+
+def _curves(config: Config, rfm: RFM) -> list[Finding]:
+    if config.budget is None:
+        return []
+    by = config.acquired_by
+    unused = unusable(config.budget.acquisition, customers_of(rfm, by), by)
+    key = "budget.acquisition."
+    return [Finding("P001", "F", f"{key + name!r} {why}") for name, why in unused.items()]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from clv.data.contract import Transactions
 from clv.data.customer_rules import check_size, check_span
-from clv.data.engines import fetch, upload, write_parquet
-from clv.data.findings import Finding
+from clv.data.engines import upload, write_table
+from clv.data.findings import Finding, refused
 from clv.data.holdout import check_cuts
-from clv.data.segments import SEGMENT_ORDER
-from clv.errors import ClvError, ConfigError, DataError, OutputError
+from clv.data.segments import segment_names
+from clv.errors import ClvError, ConfigError, DataError, error_of
 from clv.forecasting.checks import check_reach
-from clv.jobs.beside import checks_beside
+from clv.jobs.beside import check_beside
 from clv.jobs.config import Config, load
 from clv.jobs.earlier import last_published
 from clv.jobs.restated import check_restated
@@ -25,8 +25,6 @@ from clv.units import horizon_days
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from clv.data.rfm import RFM
 
 _ORDER = "FWA"
 
@@ -52,13 +50,7 @@ class Checked:
     def error(self) -> ClvError | None:
         """What stops a run, with every failing finding: a DataError where the data has a part in it."""
         failing = self.failing
-        if not failing:
-            return None
-        letters = {finding.code[0] for finding in failing}
-        kind = (
-            ConfigError if letters <= {"C", "P"} else OutputError if letters <= {"C", "P", "O"} else DataError
-        )
-        return kind(*map(str, failing))
+        return error_of(list(map(str, failing))) if failing else None
 
     def reconciliation(self) -> pd.DataFrame | None:
         """Rows, share of rows, money and customers by reason; None where nothing can be read that far.
@@ -97,10 +89,11 @@ def check(config: Config) -> Checked:
 
 
 def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
-    """D031, D032, D034, D043, and what only a log can tell of a config: C007, C008, P001 to P003."""
+    """D031, D032, D034, D043, D049, and what only a log can tell of a config: C007, C008, P001 to P003."""
     rfm, economics = orders.rfm(), config.assumptions()
     days = horizon_days(economics.horizon, orders.as_of_date)
     found = [*check_size(rfm), *check_span(rfm, days), *check_restated(config, orders)]
+    found += [*_currency(orders), *check_beside(config, rfm)]
     checks: list[Callable[[], Any]] = [
         lambda: (
             None
@@ -108,8 +101,7 @@ def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
             else check_reach(rfm, economics.horizon, "'economics.horizon'")
         ),
         lambda: check_cuts(orders, [config.holdout.cut] if config.holdout else []),
-        lambda: economics.check_segments(_segments(rfm) if isinstance(economics.cac, dict) else ()),
-        *checks_beside(config, rfm),
+        lambda: economics.check_segments(segment_names(rfm) if isinstance(economics.cac, dict) else ()),
         lambda: last_published(
             config.runs, config.report.name, orders.as_of_date, config.report.compare_with
         ),
@@ -118,18 +110,16 @@ def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
         try:
             passes()
         except ClvError as error:
-            for code, _, message in (text.partition(" ") for text in error.messages):
-                found.append(Finding(code, "F", message))
+            found += refused(error)
     return found
 
 
-def _segments(rfm: RFM) -> set[str]:
-    """Every name that a segment of the report can have."""
-    names = set(SEGMENT_ORDER)
-    for column in rfm.segments:
-        values = fetch(rfm.table.select(value=rfm.table[column]).distinct())
-        names.update(str(value) for value in values["value"].to_pylist())
-    return names
+def _currency(orders: Transactions) -> list[Finding]:
+    """D049 for amounts of which nothing says in what currency they are."""
+    if orders.currency is not None or any(orders.currencies):
+        return []
+    note = f"no currency is named: amounts are taken as {orders.money_unit}. Set currency to theirs."
+    return [Finding("D049", "W", note)]
 
 
 def as_json(checked: Checked) -> dict[str, Any]:
@@ -213,4 +203,4 @@ def refuse_list(path: Path) -> None:
 def write_list(checked: Checked, path: Path) -> None:
     """Write `checks_table` to a new Parquet file, whole or not at all."""
     with new_file(path) as partial:
-        write_parquet(checks_table(checked.orders), str(partial))
+        write_table(checks_table(checked.orders), str(partial))

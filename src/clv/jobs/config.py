@@ -7,12 +7,13 @@ import glob
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from clv.data.contract import Transactions
 from clv.data.engines.addresses import expanded
+from clv.data.feedback import QUESTIONS
 from clv.errors import ClvError, ConfigError
 from clv.evaluation.candidates import BY_LIKELIHOOD
 from clv.forecasting.economics import Economics
@@ -34,12 +35,8 @@ from clv.jobs.sections import (
 )
 from clv.jobs.wording import sentences, unknown
 from clv.models import GammaGamma
-from clv.planning.response import ResponseCurve, wrong_bounds
-from clv.planning.spending import RETENTION
+from clv.planning.response import RETENTION, ResponseCurve, Spending, wrong_bounds
 from clv.reporting import locales
-
-if TYPE_CHECKING:
-    from clv.reporting.reviews import Spending
 
 _BESIDE = ("customers", "identities", "erased", "fx")  # sources that the log is read with
 _BOOKS = ("ledger", "spend")  # and those that it is reviewed with
@@ -93,8 +90,6 @@ class Config(Section):
 
     def spending(self) -> Spending | None:
         """The budget that the config describes."""
-        from clv.reporting.reviews import Spending
-
         if self.budget is None:
             return None
         given = self.budget
@@ -181,6 +176,9 @@ def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:
     worth = given("economics", Worth)
     options = given("input", Input) | given("policies", Policies)
     options |= {"segments": given("segments", Segments).get("columns", ())}
+    if "input.customers" not in bad:
+        columns = given("columns", Columns)
+        options |= {name: columns[name] for name in QUESTIONS if name in columns}
     for name in ("path", "hash_ids", *_BOOKS):
         options.pop(name, None)
     problems = _acquired(given("segments", Segments))
@@ -211,7 +209,8 @@ def _acquired(segments: dict[str, Any]) -> list[str]:
     if name is None or name in known:
         return []
     close = difflib.get_close_matches(name, known, 1)
-    hint = f" Did you mean {close[0]!r}?" if close else " Add it to the columns."
+    alike = f" Write it and {close[0]!r} alike, as the column is called." if close else ""
+    hint = alike or " Add it to the columns."
     return [f"C001 'segments.acquired_by' must be one of {', '.join(known)}; got {name!r}.{hint}"]
 
 

@@ -21,7 +21,6 @@ from clv.jobs.restated import months
 from clv.reporting.decision import totals_of
 
 if TYPE_CHECKING:
-    from clv.evaluation.results import Backtest
     from clv.evaluation.study import Study
     from clv.jobs.config import Config
     from clv.reporting.reviews import Review
@@ -85,7 +84,7 @@ def manifest(config: Config, review: Review, run_id: str, started: str, seconds:
             "method": study.purchase.method,
         },
         "forecast": _forecast(review),
-        "backtest": _backtest(review.tested),
+        "backtest": _backtest(review),
         "holdout": _holdout(study),
         "headline": _headline(review),
         "versions": {
@@ -110,14 +109,16 @@ def _forecast(review: Review) -> dict[str, Any]:
     }
 
 
-def _backtest(tested: Backtest | None) -> dict[str, Any] | None:
-    if tested is None:
+def _backtest(review: Review) -> dict[str, Any] | None:
+    """What the back-test chose, and how far off the method of this forecast was, its level as it is here."""
+    tested, judged = review.tested, review.judged
+    if tested is None or judged is None:
         return None
     origins = tested.table["origin"].unique()
     return {
         "origins": [str(origin) for origin in origins],
         "choice": tested.choice,
-        "error": number(tested.summary["value_error"][tested.choice]),
+        "error": number(judged["value_error"]),
         "verdict": tested.verdict,
     }
 

@@ -15,7 +15,7 @@ from clv.errors import ConfigError
 from clv.fitting.result import Fit
 from clv.jobs.config import Config
 from clv.jobs.earlier import EarlierRun, last_published, last_with
-from clv.reporting.movements import Before
+from clv.reporting.movements import Before, Terms
 from clv.reporting.outcomes import Published
 from clv.units import WEEK
 
@@ -106,10 +106,12 @@ def _published(run: EarlierRun, orders: Transactions) -> Published:
 
 
 def _before(run: EarlierRun, orders: Transactions) -> Before:
+    said, currency = run.manifest["forecast"], run.manifest["history"]["currency"]
+    _, level, _ = said["level"]
     return Before(
         run.run_id,
         _base(run, orders),
         RFMCuts(**run.manifest["rfm_cuts"]),
         _table(run, "forecast.parquet", orders),
-        run.manifest["forecast"]["horizon"],
+        Terms(currency, said["horizon"], said["margin"], said["discount"], level),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import clv
 from clv.data.contract import Transactions
-from clv.data.engines import keep, write_parquet
+from clv.data.engines import keep, write_table
 from clv.evaluation.study import Study
 from clv.jobs import manifest as manifests
 from clv.jobs.beside import plan_of
@@ -28,6 +28,8 @@ from clv.reporting.pages import pages
 from clv.reporting.past_pages import last as last_page
 from clv.reporting.past_pages import movement as movement_page
 from clv.reporting.reviews import Review, review
+
+_LIKE_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def run(config: Config, progress: Callable[[str], None] = lambda step: None) -> 
         _write(config, found, shown, run_id, sources[0], folder)
         _write_tables(found.study, soon, run_id, folder)
         if moved and moved.table is not None:
-            write_parquet(moved.table, folder / "at_risk.parquet")
+            write_table(moved.table, folder / "at_risk.parquet")
         made = manifests.manifest(config, found, run_id, started, time.perf_counter() - clock)
         made["inputs"] = sources
         made["outputs"] = {path.name: manifests.sha256(path) for path in sorted(folder.iterdir())}
@@ -135,14 +137,23 @@ def _write(
     workbook.write(found, shown, config.report.name, folder / "report.xlsx")
 
 
+def harmless(table: Any) -> Any:
+    """Return a table with a ' before texts that a spreadsheet would take for formulas."""
+    import ibis
+
+    texts = [table[name] for name, kind in table.schema().items() if kind.is_string()]
+    marked = {t.get_name(): ibis.ifelse(t.left(1).isin(_LIKE_FORMULAS), "'" + t, t) for t in texts}
+    return table.mutate(**marked)
+
+
 def _write_tables(study: Study, soon: Any, run_id: str, folder: Path) -> None:
     customers = study.forecast.customers(run_id).table
     columns = list(customers.columns)
     columns.insert(columns.index("p_purchase") + 1, SOON)
     customers = keep(customers.inner_join(soon, "customer_id").select(columns)).order_by("customer_id")
-    write_parquet(customers, folder / "forecast.parquet")
-    customers.to_csv(str(folder / "forecast.csv"), header=True)
+    write_table(customers, folder / "forecast.parquet")
+    write_table(harmless(customers).order_by("customer_id"), folder / "forecast.csv", csv=True)
     study.rfm.to_parquet(str(folder / "rfm.parquet"))
-    write_parquet(checks_table(study.orders), str(folder / "checks.parquet"))
+    write_table(checks_table(study.orders), str(folder / "checks.parquet"))
     study.purchase.save(folder / PURCHASE)
     study.spend.save(folder / SPEND)

@@ -49,8 +49,18 @@ def _range(value: Any) -> Any:
 def _positive(value: Any) -> Any:
     """Refuse numbers that are no sum or size; what is no number at all has a message of its own."""
     if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
-        raise _wrong("P002", "must be above 0; got {got}", got=shown(value))
+        said = "must be above 0; got {got}. Leave its section out where there is none"
+        raise _wrong("P002", said, got=shown(value))
     return value
+
+
+def _share(value: Any) -> Any:
+    """Refuse points that were meant as a share, and all else above 0 that is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 1:
+        hint = f". Write {value / 100:g} for {value:g} points" if value < 100 else ""
+        said = "must be a share below 1; got {got}{hint}"
+        raise _wrong("P002", said, got=shown(value), hint=hint)
+    return _positive(value)
 
 
 def _month(value: Any) -> Any:
@@ -86,6 +96,7 @@ type Place = Annotated[str, BeforeValidator(_place)]
 type Length = Annotated[str, BeforeValidator(_gap)]
 type Range = Annotated[tuple[float, float], BeforeValidator(_range)]
 type Positive = Annotated[float, BeforeValidator(_positive)]
+type Share = Annotated[float, BeforeValidator(_share)]
 
 
 class Section(BaseModel):
@@ -119,7 +130,7 @@ class Input(Section):
 
 
 class Columns(Section):
-    """Column names."""
+    """Names of columns of the log and, from satisfaction on, of the customers table."""
 
     customer: str = "customer_id"
     date: str = "date"
@@ -128,6 +139,11 @@ class Columns(Section):
     refund_of: str | None = None
     type: str | None = None
     currency: str | None = None
+    cogs: str | None = None
+    referred_by: str | None = None
+    satisfaction: str | None = None
+    recommendation: str | None = None
+    loyalty: str | None = None
 
 
 class Policies(Section):
@@ -205,12 +221,18 @@ class Curve(Section):
     saturation: Positive
 
 
+class Kept(Curve):
+    """The same of retention, of which the ceiling is a share."""
+
+    ceiling: Share
+
+
 class Budgeting(Section):
     """A budget to split: response curves by segment and of retention, and the least and most to spend."""
 
     total: Positive
     acquisition: dict[str, Curve] = {}
-    retention: Curve | None = None
+    retention: Kept | None = None
     bounds: dict[str, Range] = {}
 
 

@@ -9,7 +9,7 @@ from clv.data.findings import Finding
 from clv.jobs.checking import Checked, finding_json, shared
 from clv.jobs.screen import Block, Grid, printable
 from clv.reporting import tables
-from clv.reporting.grid import Page, show_value
+from clv.reporting.grid import Page, money, show_value
 from clv.reporting.pages import verdict as verdict_of
 from clv.reporting.reviews import Review
 
@@ -56,7 +56,8 @@ def run_blocks(review: Review, pages: Sequence[Page]) -> list[Block]:
     out += [str(study.purchase), str(study.spend)]
     if study.holdout is not None:
         held = study.holdout.holdout
-        spent = f"{study.holdout.actual_spend:,.2f} {study.orders.money_unit}"
+        unit = study.orders.money_unit
+        spent = f"{money(study.holdout.actual_spend, unit)} {unit}"
         rows = [
             [str(name), show_value(row["forecast"], "count"), show_value(row["error"], "signed")]
             for name, row in tables.contenders(study).frame.iterrows()

@@ -14,6 +14,9 @@ _LONG = 60  # characters of a value that a message shows
 _WORDS = {
     "string_type": "text in quotes",
     "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "greater_than_equal": "{ge} or more",
     "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a table",
@@ -70,7 +73,8 @@ def _said(key: str, problem: Mapping[str, Any]) -> str:
         close = difflib.get_close_matches(str(problem["input"]), re.findall(r"'([^']*)'", allowed), 1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         return f"C001 {key!r} must be {allowed}; got {shown(problem['input'])}.{hint}"
-    rule = f"must be {_WORDS[kind]}" if kind in _WORDS else problem["msg"][0].lower() + problem["msg"][1:]
+    words = _WORDS.get(kind, "").format_map(problem.get("ctx", {}))
+    rule = f"must be {words}" if words else problem["msg"][0].lower() + problem["msg"][1:]
     return f"C001 {key!r} {rule}; got {shown(problem['input'])}."
 
 

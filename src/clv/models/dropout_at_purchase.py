@@ -8,10 +8,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebvander
+from numpy.typing import NDArray
 from scipy.special import betainc, hyp2f1
 
 from clv.models.gathering import by_history, distinct
@@ -28,7 +31,7 @@ from clv.models.quantities import (
 )
 from clv.models.repeat_purchases import RepeatPurchases, log_count, same_rate, share
 from clv.models.simulation import Future, Log, Shape, purchase_histories
-from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, log_sum
+from clv.models.special import beta_mean, digamma_rise, in_blocks, log_rising, log_sum, unit_nodes
 
 
 class DropoutAtPurchase(RepeatPurchases):
@@ -187,38 +190,83 @@ class DropoutAtPurchase(RepeatPurchases):
 
     def _buys(self, x: Array, T: Array, stage: int, start: float, t: float) -> Array:
         """There at T + start, e^(−λ·p·start) given λ and p, and then not without a purchase."""
-        R, A, a, B = self._posterior(x, T)
-        there = _mean_power(R, start / A, a, B, B - x)
-        silent = np.exp(-R * np.log1p(t / A)) * _mean_power(R, start / (A + t), a, B, B - x)
-        return np.asarray(there - silent)
+        R, A, _, _ = self._posterior(x, T)
+        silent = np.exp(-R * np.log1p(t / A))
+        soon, late = (self._there(x, np.asarray(start / (A + more))) for more in (0.0, t))
+        return np.asarray(soon - silent * late)
+
+    def _there(self, x: Array, u: Array) -> Array:
+        """E[(1 + p·u)^(−R)] of customers alive; of many by a series in log(1 + u) for each x."""
+
+        def exact(model: Any, x: Array, u: Array) -> Array:
+            R, _, a, B = model._posterior(x, 0.0)
+            return _mean_power(R, u, a, B, B - x)
+
+        fields = self._fields()
+        if by_history(fields) or np.size(x) < _FEW:
+            return exact(self, x, u)
+        (xs,), which = distinct(x)
+        found, drawn = [], np.broadcast_arrays(*(np.ravel(v) for v in fields))
+        for one, own in zip(zip(*drawn, strict=True), np.reshape(u, (-1, np.size(x))), strict=True):
+            model, ends = self._with(one), np.log1p(own)
+            top = max(ends.max(), _SHORTEST)
+            series = _series(partial(exact, model, xs), top, top)
+            if series is None:
+                found.append(exact(model, x, own))
+            else:
+                powers = chebvander(2 * ends / top - 1, len(series) - 1)
+                found.append(np.einsum("pn,pn->p", series.T[which], powers))
+        return np.asarray(found).reshape(np.shape(u))
 
     def _discounted(self, x: Array, T: Array, stage: int, rate: float, t: Parameter) -> Array:
         fields = self._fields()
-        if np.ndim(t) or not np.isinf(t) or rate == 0 or by_history(fields):
+        few = np.size(x) < (_FEW if np.max(t) < np.inf else 1)
+        if np.ndim(t) or rate == 0 or by_history(fields) or few or t == 0:
             return super()._discounted(x, T, stage, rate, t)
+        states = *distinct(x), *distinct(T)
         drawn = np.broadcast_arrays(*(np.ravel(v) for v in fields))
-        found = [self._with(one)._for_ever(x, T, stage, rate) for one in zip(*drawn, strict=True)]
+        found = [self._with(one)._of_one(states, stage, rate, float(t)) for one in zip(*drawn, strict=True)]
         return np.asarray(found if np.ndim(sum(fields)) else found[0])
 
-    def _for_ever(self, x: Array, T: Array, stage: int, rate: float) -> Array:
-        """∫ e^(−rate·τ) dE(τ) over all time, for one set of parameters.
+    def _of_one(self, states: Any, stage: int, rate: float, t: float) -> Array:
+        """`_discounted` for one set of parameters, of distinct x and T and the places of each history's."""
+        (xs,), which_x, (ages,), which_T = states
+        parts = self._apart(xs, self.alpha + ages, stage, rate, t)
+        if parts is None:
+            return super()._discounted(xs[which_x], ages[which_T], stage, rate, t)
+        return _products(*parts, which_x, which_T)
 
-        With u = τ/(alpha + T) the purchase rate depends on x alone, and the discount on T alone: each is
-        taken on its distinct values, by the trapezoidal rule in log u, which is exact to 1e-12 where both
-        ends have faded.
+    def _apart(self, xs: Array, A: Array, stage: int, rate: float, t: float) -> tuple[Array, Array] | None:
+        """Return ∫ e^(−rate·τ) dE(τ) over (0, t] as terms of x and of T, to be multiplied and added up.
+
+        With u = τ/(alpha + T) the purchase rate depends on x alone, discount and end on T alone. None where
+        so many terms do not make it exact to 1e-12.
         """
-        (xs,), which_x = distinct(x)
-        (ages,), which_T = distinct(T)
-        A = self.alpha + ages
+        if np.isinf(t):
+            return self._for_ever(xs, A, stage, rate)
+        ends = np.log1p(t / A)
+        top = max(ends.max(), _SHORTEST)
+        series = _series(
+            lambda u: self._rate(xs, np.zeros(1), stage, u * self.alpha) * self.alpha,
+            top,
+            max(top, rate * t),
+        )
+        if series is None:
+            return None
+        nodes, weights = unit_nodes(len(series))
+        s = ends[:, None] * nodes
+        kept = weights * ends[:, None] * np.exp(s - rate * A[:, None] * np.expm1(s))
+        powers = chebvander(2 * s / top - 1, len(series) - 1)
+        return series.T, (kept[:, None] @ powers)[:, 0]
+
+    def _for_ever(self, xs: Array, A: Array, stage: int, rate: float) -> tuple[Array, Array]:
+        """Over all time: the trapezoidal rule in log u, exact to 1e-12 where both ends have faded."""
         low = np.log(1e-14 / (1 + self.r + xs.max() + rate * A.max()))
         high = np.log(NEGLIGIBLE / (rate * A.min()))
-        u = np.exp(np.linspace(low, high, int((high - low) / _SPACING) + 2))
-        bought = self._rate(xs, np.zeros(1), stage, u[:, None] * self.alpha) * self.alpha * u[:, None]
-        kept = np.exp(-rate * A * u[:, None]) * np.log(u[1] / u[0])
-        size = _BLOCK // len(u)
-        parts = [slice(i, i + size) for i in range(0, len(x), size)]
-        sums = [np.einsum("up,up->p", bought[:, which_x[some]], kept[:, which_T[some]]) for some in parts]
-        return np.concatenate(sums)
+        u = np.exp(np.linspace(low, high, int((high - low) / _SPACING) + 2))[:, None]
+        bought = self._rate(xs, np.zeros(1), stage, u * self.alpha) * self.alpha * u
+        kept = np.exp(-rate * A[:, None] * u[:, 0]) * np.log(u[1] / u[0])
+        return bought.T, kept
 
     def _purchases(self, x: Array, T: Array, stage: int, t: Parameter) -> Array:
         """[FHL05] eq. 10 of a customer alive, Euler-transformed; by quadrature over p where that is not safe.
@@ -254,6 +302,31 @@ class DropoutAtPurchase(RepeatPurchases):
         return np.asarray(stays + np.exp(log_stay) * a / (B + n - 1) * betainc(n, R, share(t, A)))
 
 
+def _series(f: Callable[[Array], Array], top: float, reach: float) -> Array | None:
+    """Coefficients of Chebyshev polynomials in log(1 + u) up to `top`, (terms, …), of f at u, (terms, 1).
+
+    As many as it takes for 1e-12, where the last have faded; None where too many.
+    """
+    for n in (n for n, most in _TERMS.items() if reach < most):
+        angles = np.pi * (np.arange(n) + 0.5) / n
+        cosines = np.cos(np.outer(np.arange(n), angles)) * 2 / n
+        cosines[0] /= 2
+        series = cosines @ f(np.expm1(top * (1 + np.cos(angles)) / 2)[:, None])
+        if (np.abs(series[-2:]) <= _PRECISE * np.abs(series).max(axis=0)).all():
+            return np.asarray(series)
+    return None
+
+
+def _products(of_x: Array, of_T: Array, which_x: NDArray[np.intp], which_T: NDArray[np.intp]) -> Array:
+    """Sums of products of the terms of each history's x and T: for all pairs at once where they are few."""
+    if len(of_x) * len(of_T) <= _FEW_PAIRS * len(which_x):
+        return np.asarray((of_x @ of_T.T)[which_x, which_T])
+    size = max(1, _BLOCK // of_x.shape[1])
+    parts = [slice(i, i + size) for i in range(0, len(which_x), size)]
+    sums = [np.einsum("pu,pu->p", of_x[which_x[some]], of_T[which_T[some]]) for some in parts]
+    return np.concatenate([np.zeros(0), *sums])
+
+
 def _mean_purchases(R: Array, w: Array, a: Array, B: Array) -> Array:
     """Purchases of a customer alive, averaged over p: E[(1 − (1 + p·w)^(−R))/p], w = t/(alpha + T)."""
     bend = 1 / np.maximum(R * w, 1e-300)
@@ -278,5 +351,10 @@ def _mean_power_hard(R: Array, w: Array, a: Array, B: Array) -> Array:
 
 _CANCELS = 1e-5  # a difference from 1 below which the closed form has lost five digits
 _SPACING = 0.3  # of nodes in log time
+_TERMS = {16: 2.0, 24: 5.0, 64: np.inf}  # of a series, and what log(1 + u) and rate·t may reach with so many
+_SHORTEST = 1e-300  # of a stretch of time that is divided by
+_PRECISE = 1e-13  # of a series' largest term, the last ones
+_FEW = 256  # histories, below which all draws at once cost less than a series for each
+_FEW_PAIRS = 4  # of x and T for one that is there
 _BLOCK = 2**18  # numbers at a time
 _HOMOGENEOUS = 50.0  # a or b above which dropout hardly differs, or hardly happens, and 2F1 overflows

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from html import escape
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@runtime_checkable
 class Compared(Protocol):
     """What planning asks of a comparison of model and formulas, such as `clv.compare` makes."""
 
@@ -156,6 +158,22 @@ def names_of(comparison: Compared) -> list[str]:
     return [name for name in map(str, comparison.table.index) if name == ALL or not comparison.behavioural]
 
 
+def check_kinds(name: str, forecast: Any, comparison: Any) -> None:
+    """Raise ConfigError C012 where the function of this name was given something else."""
+    wanted = {
+        "forecast": (forecast, Forecast, "what clv.forecast makes"),
+        "comparison": (comparison, Compared, "what clv.compare makes"),
+    }
+    wrong = [
+        f"C012 {what} must be {made}; got a {type(given).__name__}. Write {name}(forecast, comparison): a "
+        f"review has them as review.study.forecast and review.comparison."
+        for what, (given, kind, made) in wanted.items()
+        if not isinstance(given, kind)
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
+
+
 def check_alike(forecast: Forecast, comparison: Compared) -> None:
     """Raise ConfigError C010 or C012 where a comparison is not one of this forecast."""
     economics = comparison.economics
@@ -223,15 +241,27 @@ def doubt(forecast: Forecast) -> str:
     known += ["the level"] * bool(np.ptp(forecast.levels.drawn(forecast.draws)))
     if not known:
         return 'The fits are points: how sure they are is not shown. Fit with method="laplace" for bands.'
+    middle = " Values are at the middle of the level." if "the level" in known else ""
     return (
         f"Bands are 5 to 95 % of the mean over all customers to be acquired, by draws of {', '.join(known)}; "
-        "single customers differ far more."
+        f"single customers differ far more.{middle}"
     )
+
+
+def as_html(texts: Iterable[str], *tables: pd.DataFrame) -> str:
+    """Return what is said, a paragraph each, and the numbers below."""
+    said = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return said + "".join(t.to_html(float_format="{:,.2f}".format, na_rep="–") for t in tables)
 
 
 def money(value: float) -> str:
     """Print money in a sentence."""
-    return f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return (f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
+
+
+def gain(value: float) -> str:
+    """Print what is gained, or lost, in a sentence."""
+    return f"{'+' if value > 0 else ''}{money(value)}"
 
 
 def share(value: float) -> str:

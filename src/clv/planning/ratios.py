@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +15,25 @@ from clv.forecasting.newcomers import FirstOrder, revenues
 from clv.forecasting.stream import Base
 from clv.forecasting.totals import ALL
 from clv.models.protocols import Array
-from clv.planning.prospects import Compared, Prospect, band, doubt, new_basis, prospects_of
-from clv.units import horizon_days, in_words
+from clv.planning.prospects import (
+    Compared,
+    Prospect,
+    as_html,
+    band,
+    check_kinds,
+    doubt,
+    new_basis,
+    prospects_of,
+)
+from clv.units import horizon_days, in_words, measured
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEALTHY = 3.0  # value : CAC that is commonly asked for
+SURE = 0.95  # chance of earning back a CAC from which, or below one less it, a sentence leaves it out
 _LONGEST = 120  # months of a payback curve
+_NAMED = 3  # segments that a sentence has room for
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,27 +66,53 @@ class UnitEconomics:
     def sentence(self) -> str:
         """Which segments earn their CAC back over the horizon, and which do not."""
         known = self.table[self.table["cac"] > 0]
-        if len(known) > 1:
-            known = known[known.index != ALL]
         if known.empty:
             free = bool((self.table["cac"] == 0).any())
             what = "A customer costs nothing to acquire" if free else "What a customer costs is not known"
             return f"{what}: no ratio is shown."
-        short = known[known["value"] < known["cac"]].sort_values("value_to_cac")
-        best = known["value_to_cac"].sort_values().index[-1]
-        ratio = known.loc[best, "value_to_cac"]
-        said = f"{best} brings most for its CAC: {ratio:.2f} times what it costs."
-        if short.empty:
-            return f"{said} Every segment whose CAC is known earns it back over the horizon."
-        names = ", ".join(f"{name} ({row['value_to_cac']:.2f})" for name, row in short.iterrows())
-        return f"{said} Not earned back over the horizon: {names}."
+        segments = known[known.index != ALL]
+        shown = (segments if len(segments) else known).sort_values("value_to_cac")
+        ratios = {str(k): float(v) for k, v in shown["value_to_cac"].items()}
+        return _compared(ratios) + _open(shown["p_above_1"])
 
     def __repr__(self) -> str:
         return f"<UnitEconomics: {self.basis}>\n{self.sentence}"
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(text)}</p>" for text in (self.basis, self.sentence, *self.notes))
-        return said + self.table.to_html(float_format="{:,.2f}".format, na_rep="–")
+        return as_html((self.basis, self.sentence, *self.notes), self.table)
+
+
+def _compared(ratios: Mapping[str, float]) -> str:
+    """Name the segments that bring most for their CAC, all that print alike, and those that lose; sorted."""
+    most = _times(max(ratios.values()))
+    best = [name for name, ratio in ratios.items() if _times(ratio) == most]
+    short = [f"{name} ({_times(ratio)})" for name, ratio in ratios.items() if ratio < 1]
+    if len(best) == len(ratios):
+        who = "Every segment whose CAC is known" if len(best) > 1 else best[0].replace(ALL, "A new customer")
+        lost = ": that is not earned back" if short else ""
+        return f"{who} brings {most} times its CAC over the horizon{lost}."
+    verb, costs = ("brings", "its CAC") if len(best) == 1 else ("bring", "their CAC")
+    said = f"{' and '.join(best)} {verb} most: {most} times {costs} over the horizon."
+    if not short:
+        return f"{said} Every segment whose CAC is known earns it back on the mean."
+    return f"{said} Not earned back: {', '.join(short)}."
+
+
+def _open(chances: pd.Series) -> str:
+    """Name the segments of which it is open whether the mean earns back its CAC, the most open first."""
+    known = chances[(chances > 1 - SURE) & (chances < SURE)]
+    known = known.reindex((known - 0.5).abs().sort_values(kind="stable").index)
+    if known.empty:
+        return ""
+    said = [f"{measured(chance)} for {name}".replace(ALL, ALL.lower()) for name, chance in known.items()]
+    more = [f"{len(said) - _NAMED} more are open too"] if len(said) > _NAMED else []
+    return f" The chance of earning it back is {'; '.join([*said[:_NAMED], *more])}."
+
+
+def _times(ratio: float) -> str:
+    """Print a ratio with as many decimals as tell it from 1, two at least."""
+    texts = (f"{ratio:.{digits}f}" for digits in range(2, 17))
+    return next((text for text in texts if float(text) != 1 or ratio == 1), f"{ratio:.2f}")
 
 
 def unit_economics(forecast: Forecast, comparison: Compared, months: int = 12) -> UnitEconomics:
@@ -94,6 +130,7 @@ def unit_economics(forecast: Forecast, comparison: Compared, months: int = 12) -
     """
     import pandas as pd
 
+    check_kinds("unit_economics", forecast, comparison)
     if isinstance(months, bool) or not isinstance(months, int) or not 1 <= months <= _LONGEST:
         raise ConfigError(f"C012 months must be a whole number from 1 to {_LONGEST}; got {months!r}.")
     if not comparison.economics.allow_extrapolation:
@@ -148,13 +185,13 @@ def _curve(prospect: Prospect, months: int) -> pd.DataFrame:
     forecast = prospect.forecast
     lengths = [f"{month}m" for month in range(1, months + 1)]
     ends = np.array([horizon_days(length, forecast.rfm.as_of) for length in lengths]) / forecast.purchase.unit
-    share = forecast.level * forecast.margin
-    mean = [share * prospect.first.mean, *map(prospect.value_by, lengths)]
+    first = forecast.level * forecast.margin * prospect.first.mean
+    mean = [first, *map(prospect.value_by, lengths)]
     bands = [band(prospect.drawn(t)) for t in (0.0, *ends)]
     back = np.full(months + 1, np.nan)
     if not np.isnan(prospect.cac):
-        needed = prospect.cac / share
-        back = paid_back(prospect.base, prospect.first, ends, forecast.rate, needed)
+        kept = prospect.kept[:, None]
+        back = paid_back(prospect.base, prospect.first, ends, forecast.rate, prospect.cac, kept)
     return pd.DataFrame(
         {
             "segment": prospect.name,
@@ -168,9 +205,14 @@ def _curve(prospect: Prospect, months: int) -> pd.DataFrame:
     )
 
 
-def paid_back(base: Base, first: FirstOrder, ends: Array, rate: float, needed: Array | float) -> Array:
-    """P(a single customer has brought the revenue `needed`) by 0 and by each end, over draws and chance."""
-    return np.array([(total >= needed).mean() for total in revenues(base, first, ends, rate)])
+def paid_back(
+    base: Base, first: FirstOrder, ends: Array, rate: float, cost: float, kept: Array | float = 1.0
+) -> Array:
+    """P(a single customer has brought back `cost`) by 0 and by each end, over draws and chance.
+
+    `kept` of each unit of revenue, one number or one for each draw, (draws, 1).
+    """
+    return np.array([(kept * total >= cost).mean() for total in revenues(base, first, ends, rate)])
 
 
 def _notes(forecast: Forecast, comparison: Compared, table: pd.DataFrame) -> list[str]:

@@ -1,18 +1,21 @@
-"""What spending brings: response curves that flatten out, and the split of a budget that they call for."""
+"""A budget and what spending it brings: response curves that flatten out, and the split they call for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import LinearConstraint, minimize
+from scipy.optimize import brentq, minimize_scalar
 
+from clv.errors import ConfigError
 from clv.models.protocols import Array
 
-_ENOUGH = 1e-13  # of the budget: what a better split may still bring
-_NOTHING = 1e-9  # of the budget: what is not worth spending
+RETENTION = "retention"
+_GRID = 128  # spends that a best one is looked for between, evenly in money and in what it brings
+_NEAR = 1e-9  # of a spend: how close to the best one
+_NOTHING = 1e-300  # what a unit of money brings where it brings nothing: its logarithm is finite
 
 
 @dataclass(frozen=True)
@@ -21,26 +24,49 @@ class ResponseCurve:
 
     Of acquisition the ceiling counts customers of the period that the budget is for; of retention it is what
     a year's retention can rise by, a share: .05 for 5 points. At `saturation`, in money, 63 % are reached.
+    Raises ConfigError P002 where one of them is not above 0.
     """
 
     ceiling: float
     saturation: float
 
+    def __post_init__(self) -> None:
+        given = {"ceiling": self.ceiling, "saturation": self.saturation}
+        wrong = [
+            f"P002 {name} must be a number above 0; got {v!r}." for name, v in given.items() if not _sum(v)
+        ]
+        if wrong:
+            raise ConfigError(*wrong)
+
     def response(self, spend: Any) -> Any:
-        """Customers, or points of retention, that a spend brings."""
-        return -self.ceiling * np.expm1(-np.asarray(spend) / self.saturation)
+        """Customers, or points of retention, that a spend brings; ConfigError P002 where it is below 0."""
+        spend = np.asarray(spend)
+        if (spend < 0).any():
+            raise ConfigError(f"P002 spend must be 0 or more; got {spend.min()}.")
+        return -self.ceiling * np.expm1(-spend / self.saturation)
 
     def marginal(self, spend: Any) -> Any:
         """What one more unit of money brings."""
         return self.ceiling / self.saturation * np.exp(-np.asarray(spend) / self.saturation)
 
-    def wrong(self, named: str) -> list[str]:
-        """What cannot be meant, P002."""
-        return [
-            f"P002 {part} of {named} must be above 0; got {value!r}."
-            for part, value in (("ceiling", self.ceiling), ("saturation", self.saturation))
-            if not number(value) or not 0 < value < float("inf")
-        ]
+
+@dataclass(frozen=True)
+class Spending:
+    """A budget to split: `total` for the horizon, with response curves by segment and of retention.
+
+    `bounds` are the least and the most to spend, by segment and "retention". Raises ConfigError P001 and P002
+    with all that cannot be meant.
+    """
+
+    total: float
+    acquisition: Mapping[str, ResponseCurve] = field(default_factory=dict)
+    retention: ResponseCurve | None = None
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wrong = wrong_spending(self.total, self.acquisition, self.retention, self.bounds)
+        if wrong:
+            raise ConfigError(*wrong)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,48 +88,60 @@ class Use:
         return float(self.slope(float(self.curve.response(spend))) * self.curve.marginal(spend))
 
 
-def best_split(uses: Sequence[Use], total: float) -> Array:
+def best_split(alike: Sequence[Use], total: float, other: Use | None = None) -> Array:
     """Spend on each use that leaves most after spending, within bounds and not above `total` in all.
 
-    Money stays unspent where it would bring less than itself. From several starts, since the worth of
-    retention need not be concave.
+    Of the uses `alike` each further response is worth as much as the first, so that the last unit of money
+    brings as much in all of them. The worth of the `other` response may have any shape: what to spend on it,
+    the last of the spends returned, is searched for. Money stays unspent where it would bring less than
+    itself.
     """
-    bounds = [(use.low / total, min(use.high / total, 1.0)) for use in uses]
+    if other is None:
+        return _filled(alike, total)
 
-    def lost(shares: Array) -> float:
-        spends = shares * total
-        brings = sum(use.value(spend) for use, spend in zip(uses, spends, strict=True))
-        return float((spends.sum() - brings) / total)
+    def lost(spend: float) -> float:
+        rest = _filled(alike, total - spend)
+        brings = sum(use.value(each) for use, each in zip(alike, rest, strict=True))
+        return float(spend + rest.sum() - brings - other.value(spend))
 
-    def slopes(shares: Array) -> Array:
-        return np.array([1 - use.marginal(s * total) for use, s in zip(uses, shares, strict=True)])
-
-    low, high = np.array(bounds).T
-    within = LinearConstraint(np.ones((1, len(uses))), -np.inf, 1.0)
-    found = []
-    for start in _starts(low, high):
-        split = minimize(
-            lost,
-            start,
-            jac=slopes,
-            bounds=bounds,
-            constraints=[within],
-            method="SLSQP",
-            options={"ftol": _ENOUGH, "maxiter": 500},
-        )
-        shares = np.clip(np.where(split.x - low < _NOTHING, low, split.x), low, high)
-        found.append((lost(shares), shares))
-    return np.asarray(min(found, key=lambda row: row[0])[1] * total)
+    places = _places(other, total - sum(use.low for use in alike))
+    losses = np.array([lost(place) for place in places])
+    found = [(losses.min(), places[losses.argmin()])]
+    padded = np.pad(losses, 1, constant_values=np.inf)
+    for at in map(int, np.flatnonzero((losses <= padded[:-2]) & (losses <= padded[2:]))):
+        low, high = places[max(at - 1, 0)], places[min(at + 1, len(places) - 1)]
+        if low < high:
+            near = _NEAR * high
+            best = minimize_scalar(lost, bounds=(low, high), method="bounded", options={"xatol": near})
+            found.append((best.fun, best.x))
+    spend = min(found)[1]
+    return np.append(_filled(alike, total - spend), spend)
 
 
-def _starts(low: Array, high: Array) -> list[Array]:
-    """Splits to start from: the least of everything, evenly more, and most of the rest on one use."""
-    rest = 1 - low.sum()
-    even = np.minimum(low + rest / len(low), high)
-    favoured = [
-        np.minimum(low + rest * np.where(np.arange(len(low)) == at, 0.9, 0.0), high) for at in range(len(low))
-    ]
-    return [low, even, *favoured]
+def _filled(uses: Sequence[Use], total: float) -> Array:
+    """Spend so that the last unit of money brings the same price everywhere, and 1 at least."""
+    low, high = (np.array([getattr(use, end) for use in uses]) for end in ("low", "high"))
+    saturation = np.array([use.curve.saturation for use in uses])
+    first = np.array([max(use.marginal(0.0), _NOTHING) for use in uses])
+
+    def spends(log_price: float) -> Array:
+        return np.clip(saturation * (np.log(first) - log_price), low, high)
+
+    if spends(0.0).sum() <= total:
+        return spends(0.0)
+    dearest = float(np.log(first.max()))  # at which nothing is spent but what has to be
+    if spends(dearest).sum() >= total:
+        return low
+    return spends(brentq(lambda log_price: spends(log_price).sum() - total, 0.0, dearest, xtol=1e-14))
+
+
+def _places(use: Use, most: float) -> Array:
+    """Spends to look at, even in money and even in what it brings, within bounds."""
+    low = use.low
+    high = max(min(use.high, most), low)
+    shares = np.arange(_GRID) / _GRID
+    places = np.append(low + (high - low) * shares, -use.curve.saturation * np.log1p(-shares))
+    return np.unique(np.append(places[(places >= low) & (places <= high)], high))
 
 
 def number(value: object) -> bool:
@@ -111,18 +149,62 @@ def number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def wrong_spends(named: str, spends: Mapping[Any, Any], known: Sequence[str]) -> list[str]:
-    """P001 for uses that are not known, P002 for spends that are no amounts."""
-    wrong = _unknown(named, spends, known)
-    for name, spend in spends.items():
-        if not number(spend) or not 0 <= spend < float("inf"):
-            wrong.append(f"P002 {named} must be 0 or more for every use; got {spend!r} for {name!r}.")
-    return wrong
+def _sum(value: object) -> bool:
+    """Whether something is a number above 0, and one can be spent."""
+    return number(value) and 0 < value < float("inf")  # type: ignore[operator]
+
+
+def wrong_spending(total: Any, acquisition: Any, retention: Any, bounds: Any) -> list[str]:
+    """P001 and P002 for parts of a budget that cannot be meant, whatever customers there are."""
+    wrong = []
+    if isinstance(total, Spending):
+        wrong.append(
+            "P002 total must be a sum of money above 0; got a Spending. Give its parts: s.total, "
+            "s.acquisition, s.retention, bounds=s.bounds."
+        )
+    elif not _sum(total):
+        wrong.append(f"P002 total must be a sum of money above 0; got {total!r}.")
+    for name, given, example in (
+        ("acquisition", acquisition, '{"Newsletter": clv.ResponseCurve(500, 4000)}'),
+        ("bounds", bounds, '{"Newsletter": (0, 5000)}'),
+    ):
+        if not isinstance(given, Mapping):
+            kind = type(given).__name__
+            wrong.append(f"P002 {name} must be by segment; got a {kind}. Write {example}.")
+    acquisition, bounds = (x if isinstance(x, Mapping) else {} for x in (acquisition, bounds))
+    kept = {} if retention is None else {RETENTION: retention}
+    for name, curve in [*acquisition.items(), *kept.items()]:
+        if not isinstance(curve, ResponseCurve):
+            wrong.append(
+                f"P002 the curve of {name} must be a ResponseCurve(ceiling, saturation); got {curve!r}."
+            )
+    if isinstance(retention, ResponseCurve) and retention.ceiling >= 1:
+        wrong.append(
+            f"P002 ceiling of retention must be a share below 1; got {retention.ceiling!r}. Write 0.05 for 5 "
+            "points."
+        )
+    return wrong + wrong_bounds(bounds, [*acquisition, *kept], total)
+
+
+def wrong_spends(named: str, spends: Mapping[Any, Any]) -> list[str]:
+    """P002 for spends that are no amounts."""
+    if not isinstance(spends, Mapping):
+        return [f"P002 {named} must be by segment; got a {type(spends).__name__}."]
+    return [
+        f"P002 {named} must be 0 or more for every use; got {spend!r} for {name!r}."
+        for name, spend in spends.items()
+        if not number(spend) or not 0 <= spend < float("inf")
+    ]
 
 
 def wrong_bounds(bounds: Mapping[Any, Any], known: Sequence[str], total: Any) -> list[str]:
     """P001 for uses that are not known, P002 for bounds that are none or leave no room."""
-    wrong, least = _unknown("bounds", bounds, known), 0.0
+    have, least = ", ".join(map(str, known)) or "none", 0.0
+    wrong = [
+        f"P001 bounds names {name!r}, which has no response curve. There are {have}."
+        for name in bounds
+        if name not in known
+    ]
     for name, ends in bounds.items():
         pair = isinstance(ends, tuple | list) and len(ends) == 2 and all(map(number, ends))
         if not pair or not 0 <= ends[0] <= ends[1]:
@@ -132,12 +214,3 @@ def wrong_bounds(bounds: Mapping[Any, Any], known: Sequence[str], total: Any) ->
     if number(total) and least > total > 0:
         wrong.append(f"P002 bounds must leave room in the budget; got {least:,.2f} at least of {total:,.2f}.")
     return wrong
-
-
-def _unknown(named: str, given: Mapping[Any, Any], known: Sequence[str]) -> list[str]:
-    have = ", ".join(known) or "none"
-    return [
-        f"P001 {named} names {name!r}, which has no response curve. There are {have}."
-        for name in given
-        if name not in known
-    ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -14,28 +13,38 @@ from clv.errors import ConfigError
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import ALL
 from clv.models.protocols import Array
-from clv.planning.keeping import SLOWEST, Keeping
+from clv.planning.keeping import Keeping
 from clv.planning.levers import WEAK, Existing
 from clv.planning.prospects import (
     Compared,
     Prospect,
+    as_html,
     check_alike,
+    check_kinds,
     doubt,
+    gain,
     money,
     names_of,
     prospects_of,
 )
-from clv.planning.response import ResponseCurve, Use, best_split, number, wrong_bounds, wrong_spends
+from clv.planning.response import (
+    RETENTION,
+    ResponseCurve,
+    Use,
+    best_split,
+    wrong_spending,
+    wrong_spends,
+)
 from clv.units import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RETENTION = "retention"
 RECOMMENDED, LAST, NOTHING = "recommended", "last year's split", "do nothing"
 DOWNSIDE = 0.1  # of draws have less
 _PARTS = (0.05, 0.1, 0.2, 0.5, 1.0)  # of the budget that retention's break-even is shown for
 _WORTH_SPENDING = 0.999  # share of a budget from which it counts as spent
+_ITSELF = 1.005  # what a unit of money brings from which it brings more than itself, as printed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +60,8 @@ class Budget:
     acquisition : by segment: break_even_cac, value of a new customer over the horizon, and its break_even_p10
     retention : by spend: points of a year's retention that it has to bring to pay; NaN where none are enough
     keeping : what points of a year's retention are worth
+    elsewhere : what last year's split spent on uses without a response curve, and is in no row here
+    curves : the response curves as they were taken: none of retention can bring more than can be kept
 
     Without response curves `table` and `split` are None: there are break-evens only.
     """
@@ -63,6 +74,8 @@ class Budget:
     basis: str
     notes: Sequence[str]
     keeping: Keeping
+    elsewhere: float = 0.0
+    curves: Mapping[str, ResponseCurve] = field(default_factory=dict)
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of splits; without curves, the break-evens of acquisition."""
@@ -80,12 +93,20 @@ class Budget:
         spent = float(self.split["recommended"].sum())
         said = f"Of {money(self.total)} spend {', '.join(parts) or 'nothing'}."
         if spent < _WORTH_SPENDING * self.total:
-            said += f" {money(self.total - spent)} is better kept: it would bring less than itself."
+            said += f" {money(self.total - spent)} {self._why_kept(self.split['marginal'])}."
         rows: Mapping[Any, Any] = self.table.to_dict("index")
-        for name in (LAST, NOTHING):
+        same = " on the same uses" if self.elsewhere else ""
+        for name, words in ((LAST, f"{LAST}{same}"), (NOTHING, NOTHING)):
             if name in rows:
-                said += f" Against {name} that is {rows[name]['regret']:+,.0f}."
+                said += f" Against {words} that is {gain(rows[name]['regret'])}."
         return said
+
+    def _why_kept(self, marginal: pd.Series) -> str:
+        """Why money is left: where the next unit would bring more than itself, a bound forbids it."""
+        bound = ", ".join(f"{name} ({worth:.2f})" for name, worth in marginal.items() if worth > _ITSELF)
+        if bound:
+            return f"is left by the bounds, although the next unit would bring more than itself on {bound}"
+        return "is better kept: it would bring less than itself"
 
     def _retention_pays(self) -> str:
         found = self.retention.dropna()
@@ -98,9 +119,8 @@ class Budget:
         return f"<Budget: {self.basis}>\n{self.sentence}"
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(text)}</p>" for text in (self.basis, self.sentence, *self.notes))
         tables = [t for t in (self.table, self.split, self.acquisition, self.retention) if t is not None]
-        return said + "".join(t.to_html(float_format="{:,.2f}".format, na_rep="–") for t in tables)
+        return as_html((self.basis, self.sentence, *self.notes), *tables)
 
 
 def budget(
@@ -122,33 +142,36 @@ def budget(
     total : money to spend at most
     acquisition : response curves by segment, in customers
     retention : that of the existing base, in points of a year's retention as a share
-    last_year : what was spent, by segment and "retention"
+        No more can be kept than would leave: a ceiling above that is taken as that, with a note.
+    last_year : what was spent, by segment and "retention"; compared where there is a response curve
     bounds : least and most to spend, by segment and "retention"
 
     Raises
     ------
     ConfigError C010, C012, P001, P002
     """
-    acquisition, last_year, bounds = acquisition or {}, last_year or {}, bounds or {}
+    check_kinds("budget", forecast, comparison)
+    acquisition = {} if acquisition is None else acquisition  # a data frame is neither true nor false
+    last_year, bounds = {} if last_year is None else last_year, {} if bounds is None else bounds
     check_alike(forecast, comparison)
-    existing = Existing.of(forecast, comparison, ALL)
-    curves = {**acquisition, **({} if retention is None else {RETENTION: retention})}
-    wrong = list(_wrong_curves(acquisition, retention, names_of(comparison), existing))
-    if not number(total) or not 0 < total < float("inf"):
-        wrong.append(f"P002 total must be a sum of money above 0; got {total!r}.")
-    wrong += wrong_spends("last_year", last_year, list(curves))
-    wrong += wrong_bounds(bounds, list(curves), total)
+    wrong = _unknown(acquisition, names_of(comparison))
+    wrong += wrong_spending(total, acquisition, retention, bounds) + wrong_spends("last_year", last_year)
     if wrong:
         raise ConfigError(*wrong)
-    prospects, keeping = prospects_of(forecast, comparison), Keeping.of(existing)
+    prospects = prospects_of(forecast, comparison)
+    keeping = Keeping.of(Existing.of(forecast, comparison, ALL))
+    kept, limit = _within_reach(retention, keeping)
+    curves = {**acquisition, **kept}
     table, split = None, None
+    last = {name: spend for name, spend in last_year.items() if name in curves}
+    other = {name: spend for name, spend in last_year.items() if name not in curves and spend > 0}
     if curves:
-        table, split = _Spending(prospects, keeping, curves, bounds, total).tables(last_year)
+        table, split = _Spending(prospects, keeping, curves, bounds, total).tables(last)
     ahead = f"{in_words(forecast.horizon)} after {forecast.rfm.as_of}"
     basis = f"A budget of {money(total)}, {ahead}; {forecast.terms}"
-    notes = list(_notes(forecast, curves, last_year, total))
-    new, kept = _break_even(prospects), _needed(keeping, total)
-    return Budget(total, table, split, new, kept, basis, notes, keeping)
+    notes = [*limit, *_notes(forecast, curves, last, other, total)]
+    new, pays = _break_even(prospects), _needed(keeping, total)
+    return Budget(total, table, split, new, pays, basis, notes, keeping, sum(other.values()), curves)
 
 
 class _Spending:
@@ -170,7 +193,8 @@ class _Spending:
         """Ways to spend side by side, and the recommended one by use."""
         import pandas as pd
 
-        best = dict(zip(self._uses, best_split(list(self._uses.values()), self._total), strict=True))
+        alike = [use for name, use in self._uses.items() if name != RETENTION]
+        best = dict(zip(self._uses, best_split(alike, self._total, self._uses.get(RETENTION)), strict=True))
         ways = {RECOMMENDED: best, NOTHING: dict.fromkeys(best, 0.0)}
         if last_year:
             ways = {RECOMMENDED: best, LAST: dict(last_year), NOTHING: ways[NOTHING]}
@@ -246,37 +270,39 @@ def _needed(keeping: Keeping, total: float) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("spend")
 
 
-def _wrong_curves(
-    acquisition: Mapping[str, Any], retention: Any, names: Sequence[str], existing: Existing
-) -> Iterator[str]:
-    """P001 for segments that nobody can be new in, P002 for curves that cannot be meant."""
-    for name in acquisition:
-        if name not in names or name == RETENTION:
-            have = ", ".join(names[:8])
-            yield f"P001 acquisition names {name!r}, which customers cannot be new in. There are {have}."
-    for name, curve in [*acquisition.items(), *([] if retention is None else [(RETENTION, retention)])]:
-        if not isinstance(curve, ResponseCurve):
-            yield f"P002 the curve of {name} must be a ResponseCurve(ceiling, saturation); got {curve!r}."
-        elif wrong := curve.wrong(name):
-            yield from wrong
-        elif name == RETENTION:
-            yield from _too_high(curve, existing)
+def _unknown(acquisition: Any, names: Sequence[str]) -> list[str]:
+    """P001 for segments that nobody can be new in."""
+    have = ", ".join(names[:8])
+    return [
+        f"P001 acquisition names {name!r}, which customers cannot be new in. There are {have}."
+        for name in (acquisition if isinstance(acquisition, Mapping) else ())
+        if name not in names or name == RETENTION
+    ]
 
 
-def _too_high(retention: ResponseCurve, existing: Existing) -> Iterator[str]:
-    staying = existing.staying
-    most = staying.share(SLOWEST) - staying.share()
-    if not staying.leaves:
-        yield "P002 retention cannot rise: nobody leaves in this model. Leave its curve out."
-    elif retention.ceiling > most:
-        yield (
-            f"P002 ceiling of retention must be {most:.3f} or less, a share: so many leave within a year; "
-            f"got {retention.ceiling!r}. Write 0.05 for 5 points."
-        )
+def _within_reach(
+    retention: ResponseCurve | None, keeping: Keeping
+) -> tuple[dict[str, ResponseCurve], list[str]]:
+    """Return the curve of retention with a ceiling that can be reached, and what that changed."""
+    if retention is None:
+        return {}, []
+    if keeping.most == 0:
+        return {}, ["Retention cannot rise: nobody leaves in this model. Its curve is left out."]
+    if retention.ceiling <= keeping.most:
+        return {RETENTION: retention}, []
+    note = (
+        f"The ceiling of retention is taken as {keeping.most:.3f}, not {retention.ceiling:g}: so many leave "
+        "within a year, and no more can be kept."
+    )
+    return {RETENTION: replace(retention, ceiling=keeping.most)}, [note]
 
 
 def _notes(
-    forecast: Forecast, curves: Mapping[str, Any], last_year: Mapping[str, float], total: float
+    forecast: Forecast,
+    curves: Mapping[str, Any],
+    last: Mapping[str, float],
+    other: Mapping[str, float],
+    total: float,
 ) -> Iterator[str]:
     yield (
         "Response curves are yours, not estimated here: a split is as good as they are. A new customer "
@@ -287,9 +313,14 @@ def _notes(
     if curves and (RETENTION not in curves or len(curves) == 1):
         missing = "acquisition" if RETENTION in curves else "retention"
         yield f"There is no curve of {missing}, so that the split says nothing of it."
-    spent = sum(last_year.values())
-    if last_year and abs(spent - total) > 0.005 * total:
-        yield f"Last year's split spent {money(spent)}, another sum: regret counts that difference too."
+    spent, same = sum(last.values()), " on the same uses" if other else ""
+    if curves and other:
+        yield (
+            f"Last year {money(spent)} went to what has a response curve, and {money(sum(other.values()))} "
+            f"to what has none, {', '.join(other)}: that is compared with nothing here."
+        )
+    if last and abs(spent - total) > 0.005 * total:
+        yield f"Last year's split spent {money(spent)}{same}, another sum: regret counts that difference too."
     if forecast.purchase.posterior or forecast.spend.posterior:
         yield "The 10th percentile is over draws of the parameters, with the curves taken for certain."
     else:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import ALL
-from clv.planning.prospects import Compared, Prospect, doubt, money, new_basis, prospects_of
+from clv.planning.prospects import (
+    Compared,
+    Prospect,
+    as_html,
+    check_kinds,
+    doubt,
+    gain,
+    money,
+    new_basis,
+    prospects_of,
+)
 from clv.planning.rankings import reversals
 from clv.planning.rungs import STEPS, Rungs, daily_churn
 from clv.units import daily_discount
@@ -75,16 +84,14 @@ class Bridge:
         start = f"{START} {'as quoted' if np.isfinite(one['before CAC']) else 'before CAC'}"
         return (
             f"Of a new customer {start} says {money(one[START])}, the model {money(one[END])}. "
-            f"Beside how CAC is charged, the largest step is {name}: {steps[name]:+,.2f}."
+            f"Beside how CAC is charged, the largest step is {name}: {gain(steps[name])}."
         )
 
     def __repr__(self) -> str:
         return f"<Bridge: {self.basis}>\n" + "\n".join([self.sentence, *self.reversals])
 
     def _repr_html_(self) -> str:
-        texts = (self.basis, self.sentence, *self.reversals, *self.notes)
-        said = "".join(f"<p>{escape(text)}</p>" for text in texts)
-        return said + self.wide.to_html(float_format="{:,.2f}".format, na_rep="–")
+        return as_html((self.basis, self.sentence, *self.reversals, *self.notes), self.wide)
 
 
 def bridge(forecast: Forecast, comparison: Compared) -> Bridge:
@@ -95,6 +102,7 @@ def bridge(forecast: Forecast, comparison: Compared) -> Bridge:
     """
     import pandas as pd
 
+    check_kinds("bridge", forecast, comparison)
     prospects = prospects_of(forecast, comparison)
     rows = [row for one in prospects for row in _rows(one, rungs_of(one, comparison))]
     basis = new_basis(forecast, comparison.by)

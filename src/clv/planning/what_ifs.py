@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,17 @@ from clv.forecasting import simple
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import ALL
 from clv.planning.levers import LEVERS, WEAK, Existing, Newcomer
-from clv.planning.prospects import Compared, money, names_of, prospects_of, share
-from clv.units import DAYS_PER_YEAR, in_words
+from clv.planning.prospects import (
+    Compared,
+    as_html,
+    check_kinds,
+    gain,
+    money,
+    names_of,
+    prospects_of,
+    share,
+)
+from clv.units import DAYS_PER_YEAR, in_words, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +44,7 @@ CAVEAT = (
     "what would move it, nor what else that would change."
 )
 _STEPS = (-2, -1, 0, 1, 2)  # of a two-way table, in changes
+_ALIKE = 1e-9  # rounding of a factor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,9 +52,11 @@ class Scenarios:
     """What levers do to the value of a new customer, and to the contribution of the existing base.
 
     table : the tornado, a row a lever for everyone valued (`who`) by each method (`by`), the widest first:
-        change, a share of the lever; down, base and up, the value with the lever moved by that much; width
-        NaN: the lever is not in this model or formula.
-    two_way : the values when two levers move at once, a row each pair of changes
+        change asked for, a share of the lever; moved_down and moved_up, what it can move by: margins and
+        churn are 1 at most; down, base and up, the value with it moved so; width NaN: the lever is not in
+        this model or formula.
+    two_way : the values when two levers move at once, a row each pair of changes, NaN where one of them
+        cannot move as far
     retention : what a year's retention higher by `points` is worth: retention is the share of customers who
         are alive now that are alive a year on, `pace` how fast they then leave against today
     """
@@ -66,11 +78,18 @@ class Scenarios:
         said = []
         for who in (BASE, NEW):
             rows = self.table[(self.table["who"] == who) & (self.table["by"] == MODEL)]
-            one: Mapping[Any, Any] = rows.to_dict("records")[0]
-            said.append(
-                f"Of the {who} {_plain(one['lever'])} moves most: {one['change']:+.0%} of it, "
-                f"{one['up'] - one['base']:+,.2f}."
+            moves = {
+                _plain(row["lever"]): (
+                    f"+{percent(round(row['moved_up'], 4))} of it, {gain(row['up'] - row['base'])}"
+                )
+                for row in rows[rows["width"].notna()].to_dict("records")
+            }
+            most = next(iter(moves.values()))
+            *others, last = [lever for lever, words in moves.items() if words == most]
+            widest = (
+                f"{', '.join(others)} and {last} move most, each alike" if others else f"{last} moves most"
             )
+            said.append(f"Of the {who} {widest}: {most}.")
         return " ".join([*said, self.retention_sentence])
 
     @property
@@ -91,10 +110,8 @@ class Scenarios:
         return f"<Scenarios: {self.basis}>\n{self.sentence}"
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(text)}</p>" for text in (self.basis, self.sentence, *self.notes))
-        tables = [self.table.to_html(index=False, float_format="{:,.2f}".format, na_rep="–")]
-        tables.append(self.retention.to_html(float_format="{:,.3f}".format, na_rep="–"))
-        return said + "".join(tables)
+        tornado = self.table.set_index(["who", "by", "lever"])
+        return as_html((self.basis, self.sentence, *self.notes), tornado, self.retention)
 
 
 def scenarios(
@@ -121,6 +138,7 @@ def scenarios(
     ------
     ConfigError C010, C012, P001, P002
     """
+    check_kinds("scenarios", forecast, comparison)
     name = segment or ALL
     changes = _checked(change, name, names_of(comparison), pair, points)
     (prospect,) = prospects_of(forecast, comparison, [name])
@@ -154,13 +172,19 @@ class Business:
         """The forecast of the existing customers."""
         return self.existing.forecast
 
-    def knows(self, who: str, by: str, lever: str) -> bool:
-        """Whether a lever is in a model or formula."""
+    def knows(self, who: str, by: str, lever: str, factor: float = 1.0) -> bool:
+        """Whether a lever is in a model or formula, and can be multiplied by so much."""
         if lever == "churn" and by == MODEL and not self.newcomer.staying.leaves:
             return False
         if lever == "cac" and np.isnan(self.row["cac"]):
             return False
-        return lever in KNOWS[who, by]
+        return lever in KNOWS[who, by] and self.moved(by, lever, factor) > factor - _ALIKE
+
+    def moved(self, by: str, lever: str, factor: float) -> float:
+        """The factor that a lever can be multiplied by: margins and formula 2's churn are 1 at most."""
+        limited = {"margin": self.forecast.margin} | ({"churn": self.row["churn"]} if by == TWO else {})
+        now = limited.get(lever, 0.0)
+        return float(np.minimum(now * factor, 1.0) / now) if now > 0 else factor
 
     def values(self, **factors: float) -> dict[tuple[str, str], float]:
         """Values with levers multiplied by factors; a new customer's less CAC, where that is known."""
@@ -215,25 +239,26 @@ def _tornado(business: Business, changes: Mapping[str, float]) -> pd.DataFrame:
             known = business.knows(who, by, lever)
             low, high = (side[lever][who, by] if known else np.nan for side in (down, up))
             head = {"who": who, "by": by, "lever": lever, "change": change}
+            for side, sign in (("moved_down", -1), ("moved_up", 1)):
+                head[side] = business.moved(by, lever, 1 + sign * change) - 1
             part.append(head | {"down": low, "base": base[who, by], "up": high, "width": abs(high - low)})
         rows += sorted(part, key=lambda row: -round(np.nan_to_num(row["width"], nan=-1.0), 6))
     return pd.DataFrame(rows)
 
 
 def _two_way(business: Business, pair: tuple[str, str], changes: Mapping[str, float]) -> pd.DataFrame:
-    """Values by changes of two levers; NaN where one of those is not known."""
+    """Values by changes of two levers; NaN where one of those is not known, or cannot move as far."""
     import pandas as pd
 
-    one, other = pair
     rows = []
-    for first in (step * changes[one] for step in _STEPS):
-        for second in (step * changes[other] for step in _STEPS):
-            values = business.values(**{one: 1 + first, other: 1 + second})
-            kept = {
-                f"{who}, {by}": value if all(business.knows(who, by, lever) for lever in pair) else np.nan
-                for (who, by), value in values.items()
-            }
-            rows.append({one: first, other: second} | kept)
+    for steps in product(_STEPS, _STEPS):
+        moves = {lever: step * changes[lever] for lever, step in zip(pair, steps, strict=True)}
+        factors = {lever: 1 + move for lever, move in moves.items()}
+        found = {
+            f"{who}, {by}": value if all(business.knows(who, by, *one) for one in factors.items()) else np.nan
+            for (who, by), value in business.values(**factors).items()
+        }
+        rows.append(moves | found)
     return pd.DataFrame(rows)
 
 
@@ -299,7 +324,8 @@ def _basis(business: Business, name: str) -> str:
 
 def _notes(business: Business) -> Iterator[str]:
     yield CAVEAT
-    yield "; ".join(f"{_plain(lever)}: {meaning}" for lever, meaning in LEVERS.items()).capitalize() + "."
+    meanings = "; ".join(f"{_plain(lever)}: {meaning}" for lever, meaning in LEVERS.items())
+    yield f"{meanings[:1].upper()}{meanings[1:]}."
     yield (
         "Formula 1 as quoted charges margin × CAC, has no churn, and says nothing of existing customers. "
         "Formula 2 has no CAC, and takes every existing customer for an active one."

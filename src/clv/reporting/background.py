@@ -10,7 +10,8 @@ import pandas as pd
 
 from clv.evaluation.sensitivity import prior_sensitivity
 from clv.fitting.posterior import quantiles
-from clv.reporting.grid import Column, Table, show_value
+from clv.models.histories import SpendHistory
+from clv.reporting.grid import Column, Table, money, show_value
 from clv.units import horizon_end, in_words, percent
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def assumptions(study: Study) -> Table:
 
 
 def _cost_words(study: Study) -> str:
-    cac = study.economics.cac
+    cac, unit = study.economics.cac, study.orders.money_unit
     if cac is None:
         return "not given: nothing after acquisition cost is shown"
     if isinstance(cac, Mapping):
-        return "; ".join(f"{name} {cost:,.2f}" for name, cost in cac.items())
-    return f"{cac:,.2f} {study.orders.money_unit} a customer"
+        return "; ".join(f"{name} {money(cost, unit)}" for name, cost in cac.items())
+    return f"{money(cac, unit)} {unit} a customer"
 
 
 _SLIGHT = 0.0005  # a change that prints as nothing
@@ -95,14 +96,25 @@ def estimates(study: Study) -> Table:
         Column("low", "90 % from", "number"),
         Column("high", "to", "number"),
     )
+    buys, likelihood = study.purchase, show_value(study.purchase.log_likelihood, "number")
     basis = (
-        f"{how(study.purchase)} on {study.purchase.customers:,.0f} customers "
-        f"({study.purchase.histories:,} distinct histories; log-likelihood "
-        f"{study.purchase.log_likelihood:,.3f}) and "
-        f"{study.spend.customers:,.0f} with repeat spend ({study.spend.log_likelihood:,.3f}). Time in "
-        f"weeks, money in {study.orders.money_unit}."
+        f"{how(buys)}. Purchases: of {buys.customers:,.0f} customers ({buys.histories:,} distinct histories; "
+        f"log-likelihood {likelihood}). Spend: {_learnt(study)}. Time in weeks, money in "
+        f"{study.orders.money_unit}."
     )
     return Table("estimates", "What was estimated", columns, frame, basis)
+
+
+def _learnt(study: Study) -> str:
+    """Whose orders the spend model has learnt from."""
+    spend, likelihood = study.spend, show_value(study.spend.log_likelihood, "number")
+    if spend.first_order == "excluded":
+        return f"repeat orders of {spend.customers:,.0f} customers (log-likelihood {likelihood})"
+    again = study.rfm.history(SpendHistory).weight.sum()
+    return (
+        f"all paid orders of {spend.customers:,.0f} customers, the first included (log-likelihood "
+        f"{likelihood}); {again:,.0f} of them have repeat spend"
+    )
 
 
 def priors(study: Study) -> Table:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clv.reporting.drawers import groups
 from clv.reporting.grid import Table
-from clv.reporting.ink import ABOVE, INK, STYLES, brief, with_unit
+from clv.reporting.ink import ABOVE, INK, STYLES, in_sums, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def _lines(ax: Axes, table: Table, windows: Sequence[pd.DataFrame]) -> None:
     for at, rows in enumerate(windows):
         for name in [key for key in _LINES if key in rows]:
             ax.plot(rows["end"], rows[name], **_LINES[name] | {"label": "_" if at else labels[name]})
-    ax.yaxis.set_major_formatter(brief)
+    in_sums(ax.yaxis)
     ax.set_ylim(bottom=0)
     _dates(ax)
     ax.set_xlabel("Dotted: days on which forecasts were made")
@@ -66,6 +66,7 @@ def deciles(ax: Axes, table: Table) -> None:
     groups(ax, list(frame["bin"]), {"actual": frame["actual"], "model": frame["forecast"]})
     ax.set_xlabel(table.columns[0].label)
     ax.set_ylabel(with_unit("Revenue a customer", table))
+    in_sums(ax.yaxis)
 
 
 def p_purchase(ax: Axes, table: Table) -> None:

@@ -19,17 +19,17 @@ ACTUAL = "Actual"
 _LEVEL = 0.9
 
 
-def tracking(test: Backtest) -> Table:
+def tracking(test: Backtest, money: str = "") -> Table:
     """Revenue of each step of the windows: what happened, and the forecasts."""
-    return _tracked(test, "tracking", "value", "Revenue as it came, and as it was forecast")
+    return _tracked(test, "tracking", "value", "Revenue as it came, and as it was forecast", money)
 
 
-def cumulative(test: Backtest) -> Table:
+def cumulative(test: Backtest, money: str = "") -> Table:
     """Revenue up to each step, from the start of its window."""
-    return _tracked(test, "cumulative", "cumulative_value", "Revenue since each forecast")
+    return _tracked(test, "cumulative", "cumulative_value", "Revenue since each forecast", money)
 
 
-def _tracked(test: Backtest, name: str, column: str, title: str) -> Table:
+def _tracked(test: Backtest, name: str, column: str, title: str, money: str) -> Table:
     """Columns: origin, end, actual, model, and calibrated where the level was corrected."""
     rows = test.tracking
     shown = {"actual": ACTUAL, "model": test.choice, "calibrated": test.choice + CALIBRATED}
@@ -41,10 +41,10 @@ def _tracked(test: Backtest, name: str, column: str, title: str) -> Table:
         Column("end", "Up to", "text"),
         *(Column(key, label, "money") for key, label in known.items()),
     )
-    return Table(name, title, columns, frame, _basis(test, "revenue, undiscounted"))
+    return Table(name, title, columns, frame, _basis(test, "revenue, undiscounted"), unit=money)
 
 
-def deciles(test: Backtest) -> Table:
+def deciles(test: Backtest, money: str = "") -> Table:
     """Revenue a customer by tenths of customers, as they were forecast: forecast and actual."""
     rows = _of_choice(test, test.calibration, "value")
     frame = _pooled(rows).assign(bin=lambda f: f["tenth"].astype(int).astype(str))
@@ -55,7 +55,8 @@ def deciles(test: Backtest) -> Table:
         Column("actual", "Actual", "money"),
     )
     title = "Did those forecast to bring most bring most?"
-    return Table("deciles", title, columns, frame, _basis(test, "revenue a customer, undiscounted"))
+    basis = _basis(test, "revenue a customer, undiscounted")
+    return Table("deciles", title, columns, frame, basis, unit=money)
 
 
 def p_purchase(test: Backtest) -> Table:

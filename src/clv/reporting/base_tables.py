@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from calendar import month_name
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from clv.data.dates import date_of
 from clv.data.engines import fetch
 from clv.reporting.grid import Column, Table
+from clv.reporting.thresholds import SEASONAL
 from clv.units import in_words
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 _BINS = ((0, 0), (1, 1), (2, 2), (3, 4), (5, 9), (10, 10**9))  # repeat orders of a row
 _MANY = 8  # cohorts that can be told apart in a chart
 _SHORT = 2 * 366  # days of a log whose cohorts are quarters
+_FALSE = 0.03  # of logs without a season, of which one may be claimed
 
 
 def repeats(study: Study) -> Table:
@@ -35,9 +39,10 @@ def repeats(study: Study) -> Table:
         median=t.clv_mean.quantile(0.5),
         buys=t.p_purchase.mean(),
     )
-    frame: pd.DataFrame = fetch(sums.order_by("place")).to_pandas()
-    frame["row"] = [_bin(*_BINS[at]) for at in frame["place"]]
+    frame: pd.DataFrame = fetch(sums).to_pandas().set_index("place").reindex(range(len(_BINS)))
+    frame["row"] = [_bin(*ends) for ends in _BINS]
     for name in ("customers", "past", "ahead"):
+        frame[name] = frame[name].fillna(0.0)
         frame[f"{name}_share"] = frame[name] / frame[name].sum()
     length, money = in_words(study.economics.horizon), study.orders.money_unit
     columns = (
@@ -50,9 +55,8 @@ def repeats(study: Study) -> Table:
         Column("median", "Median", "money"),
         Column("buys", "P(an order)", "share"),
     )
-    return Table(
-        "repeats", "Who the customers are, by repeat orders", columns, frame, f"{study.forecast.basis}."
-    )
+    title = "Who the customers are, by repeat orders"
+    return Table("repeats", title, columns, frame, f"{study.forecast.basis}.", unit=money)
 
 
 def _bin(low: int, high: int) -> str:
@@ -110,16 +114,42 @@ def _year(date: Any) -> Any:
     return date.year().cast("string")
 
 
-def season(study: Study) -> tuple[float, str] | None:
-    """Return how many times an average month the strongest brings, and its name; None under two years."""
+@dataclass(frozen=True)
+class Season:
+    """The strongest month: how many times an average one it brings, and what chance alone may bring.
+
+    Without a season the strongest of twelve passes `chance` in three logs of a hundred.
+    """
+
+    strength: float
+    month: str
+    chance: float
+
+    @property
+    def told(self) -> bool:
+        """Whether it is strong enough to matter, and more than chance brings."""
+        return self.strength >= max(SEASONAL, self.chance)
+
+
+def season(study: Study) -> Season | None:
+    """Return the strongest month of a log; None under two years."""
     book = study.orders.tally
     book = book[(book["reason"] == "used") & book["day"].notna()]
-    months = book["day"].to_numpy().astype("datetime64[D]").astype("datetime64[M]")
-    sums = pd.Series(book["money"].to_numpy(dtype=float)).groupby(months).sum()
+    return strongest(book["day"].to_numpy(), book["money"].to_numpy(dtype=float))
+
+
+def strongest(day: Any, money: Any) -> Season | None:
+    """Return the strongest month of sums of money by day, against the growth of a year around each month."""
+    months = np.asarray(day).astype("datetime64[D]").astype("datetime64[M]")
+    sums = pd.Series(money).groupby(months).sum()
     whole = sums.iloc[1:-1] if len(sums) > 2 else sums  # the ends may be cut off
     if len(whole) < 24:
         return None
     growth = whole.rolling(12, center=True, min_periods=12).mean().interpolate(limit_direction="both")
     of_year = np.array([month.month for month in pd.DatetimeIndex(whole.index)])
-    strength = (whole / growth).groupby(of_year).mean().reindex(range(1, 13)).to_numpy()
-    return float(np.nanmax(strength)), month_name[int(np.nanargmax(strength)) + 1]
+    against = whole / growth
+    by = against.groupby(of_year)
+    best, free = 1 + int(by.mean().to_numpy().argmax()), len(whole) - 12
+    apart = float(np.sqrt(((against - by.transform("mean")) ** 2).sum() / free / by.count()[best]))
+    chance = 1 + float(student.ppf(1 - _FALSE / 12, free)) * apart
+    return Season(float(by.mean()[best]), month_name[best], chance)

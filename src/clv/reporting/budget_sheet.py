@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.planning.response import ResponseCurve
-from clv.planning.spending import LAST, NOTHING, RECOMMENDED, RETENTION, Budget
+from clv.planning.response import RETENTION, ResponseCurve
+from clv.planning.spending import LAST, NOTHING, RECOMMENDED, Budget
 from clv.reporting.live_sheets import Cells
-from clv.reporting.reviews import Review, Spending
+from clv.reporting.reviews import Review
 from clv.reporting.sheets import ALIVE, Book, Live, Part, Sheet, carried, letter, number
 from clv.units import percent
 
@@ -27,8 +27,8 @@ _TOP, _FIRST = 4, 4  # the row of the first use, the column of the first way
 
 def budget_sheet(book: Book, review: Review, cells: Cells, worth: Cells) -> None:
     """Splits side by side with what they bring; break-evens where responses are not known."""
-    budget, spending = review.budget, review.spending
-    if budget is None or spending is None:
+    budget = review.budget
+    if budget is None:
         return
     sheet = book.add(
         "Budget", "How to split the budget", f"In this run: {budget.sentence}\n{budget.basis}.", ALIVE
@@ -36,7 +36,7 @@ def budget_sheet(book: Book, review: Review, cells: Cells, worth: Cells) -> None
     if budget.table is None or budget.split is None:
         row = _break_evens(sheet, budget, cells, worth)
     else:
-        row = _Splits(sheet, review, spending, budget.table, budget.split, worth).write(book)
+        row = _Splits(sheet, review, budget, budget.table, budget.split, worth).write(book)
     for at, words in enumerate(budget.notes, row + 1):
         sheet.note(at, words)
     sheet.freeze(4)
@@ -94,21 +94,20 @@ class _Splits:
         self,
         sheet: Sheet,
         review: Review,
-        spending: Spending,
+        budget: Budget,
         table: pd.DataFrame,
         split: pd.DataFrame,
         worth: Cells,
     ) -> None:
         self.sheet, self.split, self.worth = sheet, split, worth
         self.table: Mapping[Any, Mapping[Any, float]] = table.to_dict("index")
-        self.total = spending.total
+        self.total = budget.total
         self.margin, self.values = review.study.economics.margin, review.units.table["value"]
-        kept = {RETENTION: spending.retention} if spending.retention else {}
-        self.curves: Mapping[str, ResponseCurve] = {**spending.acquisition, **kept}
+        self.curves: Mapping[str, ResponseCurve] = budget.curves
         self.uses = list(self.curves)
         self.end = _TOP + len(self.uses)  # the row of sums
         self.knots = self.end + len(_SUMS) + 4 + _CHART
-        self.keeping = review.budget.keeping if kept and review.budget else None
+        self.keeping = budget.keeping if RETENTION in self.curves else None
 
     def write(self, book: Book) -> int:
         """Write all blocks; returns the row below."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from clv.data.engines import fetch
 from clv.evaluation.backtest import OTHER
+from clv.evaluation.verdict import FAR, TWICE
 from clv.forecasting.totals import ALL, WHOLE
 from clv.reporting import forecast_tables, planning_tables
 from clv.reporting import thresholds as limits
@@ -17,8 +18,12 @@ from clv.reporting.grid import Headline, Light, Page, miss, show_value
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
+    from clv.data.holdout import Holdout
     from clv.evaluation.study import Study
     from clv.reporting.reviews import Review
+
+COHORT = "cohort"
+_NAMED = 3  # segments that the first sentence has room for
 
 
 def decision(review: Review) -> Page:
@@ -29,7 +34,7 @@ def decision(review: Review) -> Page:
     finding = (
         f"The {whole['customers']:,.0f} customers known on {study.as_of} are expected to bring "
         f"{whole['clv']:,.0f} {money} of contribution in the next {in_words(e.horizon)}. "
-        f"{_trust(review)}{_unearned(study)}"
+        f"{_trust(review)}{_unearned(review)}"
     )
     headlines = [
         Headline(
@@ -38,6 +43,7 @@ def decision(review: Review) -> Page:
             f"{whole['customers']:,.0f} existing customers, {whole['clv'] / whole['customers']:,.2f} each; "
             "discounted",
             _band(whole["clv_p05"], whole["clv_p95"]),
+            whole["clv"],
         ),
         _equity(review),
         _new_customer(review),
@@ -71,12 +77,12 @@ def numbers(row: Any) -> dict[str, float]:
 
 def _trust(review: Review) -> str:
     """How far off the same method was."""
-    if review.tested is not None:
-        row = review.tested.summary.loc[review.tested.choice]
-        off = show_value(row["value_error"], "share")
+    if review.judged is not None:
+        times, off = review.judged["origins"], show_value(review.judged["value_error"], "share")
+        over, mean = ("back-tests", " on average") if times > 1 else ("back-test", "")
         return (
-            f"Over {row['origins']:.0f} back-tests the same method was {off} off in total on average; the "
-            "bands below have that in them."
+            f"Over {times:.0f} {over} the same method was {off} off in total{mean}; the bands below have "
+            "that in them."
         )
     missed = model_error(review.study)
     if missed is None:
@@ -100,6 +106,7 @@ def _equity(review: Review) -> Headline:
         f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of it "
         "lies beyond five years, where nothing has tested it",
         _band(total["clv_p05"], total["clv_p95"]),
+        total["clv"],
     )
 
 
@@ -115,19 +122,28 @@ def _new_customer(review: Review) -> Headline:
         f"{value - less:,.2f} {study.orders.money_unit}",
         f"{note}; CAC {cac:,.2f}" if known else note,
         _band(row["value_p05"] - less, row["value_p95"] - less, ",.2f"),
+        value - less,
+        "money",
     )
 
 
-def _unearned(study: Study) -> str:
-    """Name the segments whose new customers do not bring back what they cost within the horizon."""
+def _unearned(review: Review) -> str:
+    """Name the segments whose new customers do not bring back what they cost within the horizon.
+
+    Of those that customers are acquired in, which is the latest alone where these are cohorts.
+    """
+    found = review.comparison
+    table = found.table.drop(index=ALL).sort_values("model_after_cac")
+    if found.by == COHORT:
+        table = table[table.index == max(found.members)]
     lost = [
         f"{name} ({row['model_new_discounted']:,.2f} against {row['cac']:,.2f})"
-        for c in study.comparisons
-        for name, row in c.table.drop(index=ALL).sort_values("model_after_cac").iterrows()
+        for name, row in table.iterrows()
         if row["model_after_cac"] < 0 and not row["few"]
     ]
     said = "New customers do not earn back their acquisition cost in that time in"
-    return f" {said}: {'; '.join(lost)}." if lost else ""
+    more = [f"and {len(lost) - _NAMED} more"] if len(lost) > _NAMED else []
+    return f" {said}: {'; '.join([*lost[:_NAMED], *more])}." if lost else ""
 
 
 def lights(review: Review) -> list[Light]:
@@ -149,16 +165,23 @@ def lights(review: Review) -> list[Light]:
         ),
         _fit(study),
     ]
-    if review.tested is not None:
-        off = float(review.tested.summary["value_error"][review.tested.choice])
-        level = _level(off, limits.LEVEL_GOOD, limits.LEVEL_BAD)
-        return [*found, Light("Back-test", level, f"totals {show_value(off, 'share')} off on average")]
+    if review.judged is not None:
+        return [*found, _tested(review.judged)]
     missed = model_error(study)
     if missed is None:
         words = "nothing was bought in it" if study.holdout else "not tested"
         return [*found, Light("Hold-out", "fair", words)]
     level = _level(abs(missed), limits.LEVEL_GOOD, limits.LEVEL_BAD)
     return [*found, Light("Hold-out", level, f"total {miss(missed)}")]
+
+
+def _tested(judged: Mapping[Any, float]) -> Light:
+    """Red where the verdict of a back-test speaks against the level."""
+    off, far = judged["value_error"], judged["value_far"]
+    words = f"totals {show_value(off, 'share')} off on average"
+    if far >= TWICE:
+        return Light("Back-test", "bad", f"{words}, at {far:.0f} origins more than {percent(FAR)}")
+    return Light("Back-test", "good" if off <= limits.LEVEL_GOOD else "fair", words)
 
 
 def _fit(study: Study) -> Light:
@@ -190,6 +213,8 @@ def unknowns(review: Review) -> list[str]:
     first = fetch(table.aggregate(first=table.first_date.min())).to_pylist()[0]["first"]
     span = (study.as_of - first).days
     doubt = study.forecast.doubt
+    if not study.forecast.levels.range.certain:
+        doubt += "; what is called expected is at the middle of that, since so few misses tell no mean"
     notes = [f"Bands hold {doubt}.", *_seasons(study), *_costs(study), *review.notes]
     if review.spending is None or not (review.spending.acquisition or review.spending.retention):
         notes.append("No budget split is recommended: that needs to know how customers respond to spending.")
@@ -204,18 +229,28 @@ def unknowns(review: Review) -> list[str]:
     late = study.holdout.holdout if study.holdout else None
     if late is not None and late.later_customers:
         notes.append(
-            f"{late.later_customers:,} customers placed their first order in use after the cut and spent "
-            f"{late.later_spend:,.0f} {study.orders.money_unit}: no forecast of the base can hold that."
+            f"{late.later_customers:,} customers placed their first order after {late.cut}, the last day "
+            f"that the forecast tested in the hold-out knew, and spent {late.later_spend:,.0f} "
+            f"{study.orders.money_unit} up to {late.end}: no forecast of existing customers can hold that."
+            f"{_gone(study, late)}"
         )
     return notes
 
 
+def _gone(study: Study, late: Holdout) -> str:
+    """Why customers known at a cut and those who came later are more than there are."""
+    gone = len(late.rfm) + late.later_customers - len(study.rfm)
+    if gone <= 0:
+        return ""
+    verb = "is" if gone == 1 else "are"
+    return f" {gone:,} of those known then {verb} no customer now, all their orders being taken back since."
+
+
 def _seasons(study: Study) -> list[str]:
     found = season(study)
-    if found is None or found[0] < limits.SEASONAL:
+    if found is None or not found.told:
         return []
-    strength, month = found
-    said = f"{month} brings {strength:.1f} times an average month; forecasts know no season"
+    said = f"{found.month} brings {found.strength:.1f} times an average month; forecasts know no season"
     return [f"{said}: over a year that evens out, a single quarter comes out higher or lower."]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from clv.evaluation.backtest import MODEL
 from clv.reporting.grid import Table, show_value
-from clv.reporting.ink import ABOVE, INK, STYLES, drawn_rows, short, with_unit
+from clv.reporting.ink import ABOVE, INK, STYLES, drawn_rows, in_sums, short, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,13 +45,19 @@ def new_customers(ax: Axes, table: Table) -> None:
     columns = {"formula_1": "formula_1_within", "formula_2": "formula_2_within", "model": "model_new"}
     _lying_groups(ax, table, columns)
     ax.set_xlabel(with_unit("Value of a new customer, same horizon and basis", table))
+    in_sums(ax.xaxis)
 
 
 def holdout_segments(ax: Axes, table: Table) -> None:
     """Bars of hold-out revenue a customer by segment: what each said, and what happened."""
     columns = {"actual": "actual", "model": MODEL, "formula_1": "Formula 1", "formula_2": "Formula 2"}
     _lying_groups(ax, table, columns)
+    frame, width = drawn_rows(table), 0.8 / len(columns)
+    reach = [(frame[MODEL] - frame["low"]).clip(lower=0), (frame["high"] - frame[MODEL]).clip(lower=0)]
+    places = width / 2 - np.arange(len(frame), dtype=float)  # of the second bar of four
+    ax.errorbar(frame[MODEL], places, xerr=reach, fmt="none", ecolor=INK, capsize=2, elinewidth=1)
     ax.set_xlabel(with_unit("Revenue a customer in the hold-out", table))
+    in_sums(ax.xaxis)
 
 
 def concentration(ax: Axes, table: Table) -> None:
@@ -71,6 +77,7 @@ def ages(ax: Axes, table: Table) -> None:
     ax.plot(frame["months"], frame["actual"], color=INK, linewidth=2.4, label="Actual")
     ax.set_xlabel("Months since the first order")
     ax.set_ylabel(with_unit("Value a customer so far", table))
+    in_sums(ax.yaxis)
     ax.set_ylim(bottom=0)
     ax.set_xlim(left=0)
     ax.legend(frameon=False)

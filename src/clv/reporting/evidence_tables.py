@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from clv.evaluation.choice import independence, timing
@@ -12,40 +13,39 @@ from clv.evaluation.results import Backtest
 from clv.models.histories import SpendHistory
 from clv.reporting.base_tables import season
 from clv.reporting.grid import Column, Table
-from clv.reporting.thresholds import SEASONAL
-from clv.units import EPOCH
+from clv.units import EPOCH, period_label, period_named
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
     from clv.reporting.reviews import Review
 
+_USUAL = 0.95  # of the gaps between days with rows: weekends are usual, a holiday of weeks is not
 
-def ledger(review: Review) -> Table:
-    """Net revenue of the books beside that of the log, by year; periods that the log covers whole."""
+
+def ledger(review: Review) -> Table | None:
+    """Net revenue of the books beside that of the log, by fiscal year; None where it has none of them."""
     orders, books = review.study.orders, review.books
-    rows: list[dict[str, object]] = []
-    if books is not None:
-        tally = orders.tally[["day", "reason", "money"]]
-        tally = tally[tally["day"].notna()]
-        day = tally["day"].to_numpy(dtype=float)
-        money = tally["money"].to_numpy(dtype=float) / 10.0**orders.digits
-        start = EPOCH + dt.timedelta(days=int(day.min()))
-        covered = books[(books["last"] <= review.study.as_of) & (books["last"] >= start)]
-        for first, last, net in covered.itertuples(index=False, name=None):
-            inside = (day >= (first - EPOCH).days) & (day <= (last - EPOCH).days)
-            rows.append(
-                {
-                    "year": str(last.year),
-                    "ledger": net,
-                    "booked": money[inside].sum(),
-                }
-            )
-    frame = pd.DataFrame(rows, columns=["year", "ledger", "booked"])
+    if books is None:
+        return None
+    tally = orders.tally[["day", "money"]].dropna(subset="day")
+    day = tally["day"].to_numpy(dtype=float)
+    money = tally["money"].to_numpy(dtype=float) / 10.0**orders.digits
+    start, end = _start(day), review.study.as_of
+    within = books[(books["first"] >= start) & (books["last"] <= end)]
+    if within.empty:
+        return None
+    rows = []
+    for first, last, net in within.itertuples(index=False, name=None):
+        inside = (day >= (first - EPOCH).days) & (day <= (last - EPOCH).days)
+        year = period_label(first, "Y", review.year_start)
+        rows.append((year, (last - first).days + 1, net, money[inside].sum()))
+    frame = pd.DataFrame(rows, columns=["year", "days", "ledger", "booked"])
     frame = frame.groupby("year", as_index=False).sum()
+    frame["year"] = [_part(*row, review.year_start) for row in zip(frame["year"], frame["days"], strict=True)]
     whole = frame.drop(columns="year").sum().to_dict() | {"year": "All"}
     frame = pd.concat([frame, pd.DataFrame([whole])], ignore_index=True)
     frame["gap"] = frame["booked"] - frame["ledger"]
-    frame["share"] = frame["booked"] / frame["ledger"] - 1
+    frame["share"] = frame["booked"] / frame["ledger"].where(frame["ledger"] != 0) - 1
     columns = (
         Column("year", "Year", "text"),
         Column("ledger", f"Ledger ({orders.money_unit})", "money"),
@@ -53,8 +53,26 @@ def ledger(review: Review) -> Table:
         Column("gap", "Log less ledger", "money"),
         Column("share", "… as a share of it", "signed"),
     )
-    basis = f"Net revenue by period of the ledger, of periods that are over by {orders.as_of_date}."
-    return Table("ledger", "The log against the ledger", columns, frame, basis, total=True)
+    left = len(books) - len(within)
+    basis = (
+        f"Net revenue by fiscal year, of the {len(within)} periods of the ledger that are over by {end} and "
+        f"covered whole by the log{f'; {left} more are not' if left else ''}."
+    )
+    title = "The log against the ledger"
+    return Table("ledger", title, columns, frame, basis, total=True, unit=orders.money_unit)
+
+
+def _start(day: Any) -> dt.date:
+    """First day that a log covers: as long before its first row as is usual between its days with any."""
+    days = np.unique(day)
+    usual = np.quantile(np.diff(days), _USUAL, method="higher") if len(days) > 1 else 0
+    return EPOCH + dt.timedelta(days=int(days[0] - usual))
+
+
+def _part(year: str, days: int, year_start: int) -> str:
+    """Name of a fiscal year, marked where there is less than all of it."""
+    span = period_named(year, year_start)
+    return year if days > (span.last - span.first).days else f"{year} (part)"
 
 
 def scores(test: Backtest, money: str) -> Table:
@@ -83,6 +101,7 @@ def scores(test: Backtest, money: str) -> Table:
         frame,
         f"Means over {len(rows)} windows: {windows}. Revenue, undiscounted, of customers known at each "
         "start. Bands of totals count chance and parameters alone.",
+        unit=money,
     )
 
 
@@ -108,10 +127,9 @@ def _season(study: Study) -> str:
     found = season(study)
     if found is None:
         return "Under two whole years of log: a season cannot be told from growth."
-    strength, month = found
-    said = f"{month} brings {strength:.2f} times an average month"
-    if strength < SEASONAL:
-        return f"{said}, the most of any: hardly a season."
+    said = f"{found.month} brings {found.strength:.2f} times an average month"
+    if not found.told:
+        return f"{said}, the most of any: no more than chance may bring, or hardly a season."
     return f"{said}. Forecasts of part of a year do not know it; over whole years it evens out."
 
 

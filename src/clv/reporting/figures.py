@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -26,8 +26,9 @@ from clv.reporting import (
     backtest_drawers,
     backtest_tables,
     base_tables,
+    cohort_drawers,
+    cohort_tables,
     drawers,
-    evidence_tables,
     forecast_drawers,
     forecast_tables,
     kpi_tables,
@@ -36,8 +37,9 @@ from clv.reporting import (
     planning_tables,
     tables,
 )
-from clv.reporting.grid import Table
-from clv.reporting.ink import INK, RC, drawn_rows
+from clv.reporting.grid import Page, Table
+from clv.reporting.ink import INK, RC, drawn_rows, families
+from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
 from clv.reporting.shades import for_both_papers
 
@@ -67,7 +69,8 @@ _DRAWERS: dict[str, tuple[Callable[[Axes, Table], None], float]] = {
     "deciles": (backtest_drawers.deciles, 0.0),
     "p_purchase": (backtest_drawers.p_purchase, 0.0),
     "pit": (backtest_drawers.pit, 0.0),
-    "outcome": (past_drawers.outcomes, 0.42),
+    "outcome_by": (past_drawers.outcomes, 0.42),
+    "cohorts_by_age": (cohort_drawers.cohorts_by_age, 0.0),
     "cohorts": (forecast_drawers.cohorts, 0.0),
     "ratios": (planning_drawers.ratios, 0.42),
     "payback": (planning_drawers.payback, 0.0),
@@ -87,7 +90,7 @@ def draw(table: Table, *, captioned: bool = False) -> Figure:
         raise ConfigError(f'C001 {table.name} is a table without a figure; save it as "{table.name}.csv".')
     drawer, per_row = found
     height = max(2.6, per_row * len(drawn_rows(table)) + 1.0) if per_row else 3.4
-    with rc_context(RC):
+    with rc_context({**RC, "font.family": families()} if captioned else RC):
         figure = Figure(figsize=(6.0, height), layout="constrained")
         ax = figure.add_subplot()
         ax.spines[["top", "right"]].set_visible(False)
@@ -156,16 +159,43 @@ class Chart:
         )
 
     def save(self, path: str) -> None:
-        """Write it to a file; the ending says the format: csv for its numbers, svg, png or pdf."""
+        """Write it to a file; the ending says the format: csv for its numbers, svg, png or pdf.
+
+        In an svg text stays text; of a picture a warning says if letters of it are in no font installed.
+        """
         if str(path).lower().endswith(".csv"):
             self.to_pandas().to_csv(path, index=False)
         else:
-            self.figure().savefig(path)
+            _save(self.figure(), str(path))
 
     def _repr_html_(self) -> str:
         title, basis = escape(self.table.title), escape(self.table.basis)
         shown = svg(self.table) if _drawer(self.table) else _html(self.table)
         return f"<figure><figcaption>{title}</figcaption>{shown}<p><small>{basis}</small></p></figure>"
+
+
+def _save(figure: Figure, path: str) -> None:
+    """Save a figure, with one warning in place of one a letter that no font has."""
+    import warnings
+
+    from matplotlib import rc_context
+
+    with rc_context(RC), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(path)
+    lost = [w for w in caught if _NO_GLYPH.match(str(w.message))]
+    for other in caught:
+        if other not in lost:
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    if lost and not path.lower().endswith(".svg"):
+        warnings.warn(
+            f"No font that is installed has all letters of {path}: boxes stand for them. Install Noto Sans "
+            "CJK, Noto Sans Arabic or Noto Emoji, or save it as .svg, which keeps text as text.",
+            stacklevel=3,
+        )
+
+
+_NO_GLYPH = re.compile("Glyph .* missing from")
 
 
 def _html(table: Table) -> str:
@@ -175,9 +205,10 @@ def _html(table: Table) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
+type Makers = dict[str, Callable[[], Table]]
 type Source = (
     Review | Study | Comparison | PredictiveCheck | Forecast | Totals | Backtest
-    | UnitEconomics | Bridge | Scenarios | Budget
+    | UnitEconomics | Bridge | Scenarios | Budget | list[Page]
 )  # fmt: skip
 
 
@@ -187,34 +218,38 @@ def show(source: Source, name: str | None = None) -> Chart:
     A forecast has "quarters", "p_alive", "frequency_recency", "concentration" and "value_by_age"; totals
     "quarters", of whatever periods they have, and "segments". A back-test has "tracking", "cumulative",
     "deciles", "p_purchase" and "pit"; a comparison "clv"; a predictive check "frequency" and, where it knows
-    days, "tracking". A study has "contenders", "calibration", "concentration", "ages", and "clv_by_<segment>"
-    and "holdout_by_<segment>" for its segments. Unit economics have "ratios" and "payback"; a bridge "steps"
-    and "bridges"; scenarios "tornado_base", "tornado_new", "levers", "two_way" and "retention"; a budget
-    "split", "ways", "break_evens" and "needed". A review has all of these, and "repeats", "cohorts",
-    "limits", and, where they are known, "scores" and "ledger". ConfigError C001 names them all.
+    days, "tracking". A study has "concentration", "ages", "clv_by_<segment>" for its segments, and with a
+    hold-out "contenders", "calibration" and "holdout_by_<segment>". Unit economics have "ratios" and
+    "payback"; a bridge "steps" and "bridges"; scenarios "tornado_base", "tornado_new", "levers", "two_way"
+    and "retention"; a budget "split", "ways", "break_evens" and "needed". A review has all of these,
+    "cohorts_by_age", and every table of its pages, such as "repeats", "kpis" or "reconciliation". So have the
+    pages of a run, those that look back at earlier runs as well: "outcome_by_<segment>", "movement_value",
+    "at_risk_by_<segment>". ConfigError C001 names them all.
     """
-    makers = next((of(source) for kind, of in _MAKERS.items() if isinstance(source, kind)), None)
-    if makers is None:
+    stages = next((stages for kind, stages in _MAKERS.items() if isinstance(source, kind)), ())
+    if not stages:
         raise ConfigError(
             f"C012 there are no figures of a {type(source).__name__}; there are of a review, a study, a "
-            "comparison, a predictive check, a forecast, totals, a back-test, and plans."
+            "comparison, a predictive check, a forecast, totals, a back-test, plans, and the pages of a run."
         )
-    name = next(iter(makers)) if name is None else name
-    if name not in makers:
-        raise ConfigError(f"C001 there is no figure {name!r}; there are {', '.join(makers)}.")
-    return Chart(makers[name]())
+    makers: Makers = {}
+    for of in stages:  # the later ones only where the name is not among the first
+        makers |= {**of(source), **makers}
+        if name is None or name in makers:
+            return Chart(makers[name or next(iter(makers))]())
+    raise ConfigError(f"C001 there is no figure {name!r}; there are {', '.join(makers)}.")
 
 
-def _of_comparison(comparison: Comparison) -> dict[str, Callable[[], Table]]:
+def _of_comparison(comparison: Comparison) -> Makers:
     return {"clv": partial(tables.new_customers, comparison)}
 
 
-def _of_check(check: PredictiveCheck) -> dict[str, Callable[[], Table]]:
+def _of_check(check: PredictiveCheck) -> Makers:
     names = ("frequency", "tracking") if check.tracking is not None else ("frequency",)
     return {name: partial(tables.predictive, check, name) for name in names}
 
 
-def _of_forecast(forecast: Forecast) -> dict[str, Callable[[], Table]]:
+def _of_forecast(forecast: Forecast) -> Makers:
     return {
         "quarters": lambda: forecast_tables.periods(forecast.totals(period="Q")),
         "p_alive": partial(forecast_tables.p_alive, forecast),
@@ -224,45 +259,44 @@ def _of_forecast(forecast: Forecast) -> dict[str, Callable[[], Table]]:
     }
 
 
-def _of_totals(totals: Totals) -> dict[str, Callable[[], Table]]:
+def _of_totals(totals: Totals) -> Makers:
     periods = {"quarters": partial(forecast_tables.periods, totals)} if "period" in totals.table else {}
     return {**periods, "segments": partial(forecast_tables.segments, totals)}
 
 
-def _of_backtest(test: Backtest) -> dict[str, Callable[[], Table]]:
+def _of_backtest(test: Backtest, money: str = "") -> Makers:
     t = backtest_tables
-    return {f.__name__: partial(f, test) for f in (t.tracking, t.cumulative, t.deciles, t.p_purchase, t.pit)}
+    makers = {f.__name__: partial(f, test, money) for f in (t.tracking, t.cumulative, t.deciles)}
+    return {**makers, **{f.__name__: partial(f, test) for f in (t.p_purchase, t.pit)}}
 
 
-def _of_study(study: Study) -> dict[str, Callable[[], Table]]:
-    makers: dict[str, Callable[[], Table]] = {
-        make.__name__: partial(make, study)
-        for make in (tables.contenders, tables.calibration, tables.concentration, tables.ages)
-    }
+def _of_study(study: Study) -> Makers:
+    held = (tables.contenders, tables.calibration) if study.holdout else ()
+    shown = (*held, tables.concentration, tables.ages)
+    makers: Makers = {make.__name__: partial(make, study) for make in shown}
     for c in study.comparisons:
         if not c.behavioural:
             makers[f"clv_by_{c.by}"] = partial(tables.new_customers, c, study.orders.money_unit)
-        makers[f"holdout_by_{c.by}"] = partial(tables.holdout_segments, study, c)
+        if c.holdout is not None:
+            makers[f"holdout_by_{c.by}"] = partial(tables.holdout_segments, study, c)
     return makers
 
 
-def _of_units(units: UnitEconomics, money: str = "") -> dict[str, Callable[[], Table]]:
+def _of_units(units: UnitEconomics, money: str = "") -> Makers:
     return {f.__name__: partial(f, units, money) for f in (planning_tables.ratios, planning_tables.payback)}
 
 
-def _of_bridge(found: Bridge, money: str = "") -> dict[str, Callable[[], Table]]:
+def _of_bridge(found: Bridge, money: str = "") -> Makers:
     return {f.__name__: partial(f, found, money) for f in (planning_tables.steps, planning_tables.bridges)}
 
 
-def _of_scenarios(found: Scenarios, money: str = "") -> dict[str, Callable[[], Table]]:
+def _of_scenarios(found: Scenarios, money: str = "") -> Makers:
     t = planning_tables
-    makers: dict[str, Callable[[], Table]] = {
-        f"tornado_{name}": partial(t.tornado, found, who, money) for who, name in t.WHO.items()
-    }
+    makers: Makers = {f"tornado_{name}": partial(t.tornado, found, who, money) for who, name in t.WHO.items()}
     return {**makers, **{f.__name__: partial(f, found, money) for f in (t.levers, t.two_way, t.retention)}}
 
 
-def _of_budget(found: Budget, money: str = "") -> dict[str, Callable[[], Table]]:
+def _of_budget(found: Budget, money: str = "") -> Makers:
     t = planning_tables
     makers = (
         (t.split, t.ways, t.break_evens, t.needed) if found.table is not None else (t.break_evens, t.needed)
@@ -270,42 +304,44 @@ def _of_budget(found: Budget, money: str = "") -> dict[str, Callable[[], Table]]
     return {f.__name__: partial(f, found, money) for f in makers}
 
 
-def _of_review(review: Review) -> dict[str, Callable[[], Table]]:
+def _of_review(review: Review) -> Makers:
     study, money = review.study, review.study.orders.money_unit
-    makers: dict[str, Callable[[], Table]] = {
+    makers: Makers = {
         "quarters": lambda: forecast_tables.periods(review.quarters),
         "segments": lambda: forecast_tables.segments(review.quarters),
         "repeats": partial(base_tables.repeats, study),
         "cohorts": partial(base_tables.cohorts, study),
+        "cohorts_by_age": partial(cohort_tables.cohorts_by_age, review),
         **_of_study(study),
         **_of_units(review.units, money),
         **_of_bridge(review.bridge, money),
         **_of_scenarios(review.scenarios, money),
         "kpis": partial(kpi_tables.kpis, review),
-        "limits": partial(evidence_tables.limits, study),
     }
     if review.budget is not None:
         makers |= _of_budget(review.budget, money)
     if review.tested is not None:
-        makers |= {
-            "scores": partial(evidence_tables.scores, review.tested, money),
-            **_of_backtest(review.tested),
-        }
-    if review.books is not None:
-        makers["ledger"] = partial(evidence_tables.ledger, review)
+        makers |= _of_backtest(review.tested, money)
     return makers
 
 
-_MAKERS: dict[type, Callable[[Any], dict[str, Callable[[], Table]]]] = {
-    Comparison: _of_comparison,
-    PredictiveCheck: _of_check,
-    Forecast: _of_forecast,
-    Totals: _of_totals,
-    Backtest: _of_backtest,
-    Study: _of_study,
-    Review: _of_review,
-    UnitEconomics: _of_units,
-    Bridge: _of_bridge,
-    Scenarios: _of_scenarios,
-    Budget: _of_budget,
+def _of_pages(shown: Sequence[Page]) -> Makers:
+    """Every table and chart of pages, by its name."""
+    found = {t.name: t for page in shown for t in (*page.tables, *page.charts, *page.folded)}
+    return {name: partial(lambda table: table, table) for name, table in found.items()}
+
+
+_MAKERS: dict[type, Sequence[Callable[[Any], Makers]]] = {
+    Comparison: (_of_comparison,),
+    PredictiveCheck: (_of_check,),
+    Forecast: (_of_forecast,),
+    Totals: (_of_totals,),
+    Backtest: (_of_backtest,),
+    Study: (_of_study,),
+    Review: (_of_review, lambda review: _of_pages(pages(review))),
+    UnitEconomics: (_of_units,),
+    Bridge: (_of_bridge,),
+    Scenarios: (_of_scenarios,),
+    Budget: (_of_budget,),
+    list: (_of_pages,),
 }

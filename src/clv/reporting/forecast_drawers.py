@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.reporting.grid import Table, show_value
-from clv.reporting.ink import ABOVE, INK, STYLES, brief, short, with_unit
+from clv.reporting.ink import ABOVE, INK, OVER_BAND, STYLES, brief, in_sums, short, with_unit
 from clv.reporting.thresholds import MARKED_SHARES
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def periods(ax: Axes, table: Table) -> None:
         ax.bar(places, frame[name], 0.66, bottom=bottom, edgecolor="white", linewidth=0.6, **_BAR[name])
         bottom = bottom + frame[name].to_numpy()
     ax.errorbar(places, frame["total"], yerr=_whiskers(table), **_WHISKER)
-    size = 9 if len(frame) <= _CROWDED else 7
-    for place, total, high in zip(places, frame["total"], frame["high"], strict=True):
-        ax.annotate(brief(total), (place, high), (0, 3), textcoords="offset points", ha="center", size=size)
     crowded = len(frame) > _CROWDED
+    turned: dict[str, Any] = {"rotation": 90, "size": 7} if crowded else {"size": 9}
+    for place, total in zip(places, frame["total"], strict=True):  # on the bar, right of its whisker
+        ax.annotate(brief(total), (place, total), (3, 2), textcoords="offset points", **turned)
     names = [name.replace(" (part)", "\n(part)") for name in frame["row"]]
     ax.set_xticks(places, names, rotation=45 if crowded else 0, ha="right" if crowded else "center")
     ax.set_ylabel(with_unit("Expected revenue", table))
-    ax.yaxis.set_major_formatter(brief)
+    in_sums(ax.yaxis)
     ax.margins(y=0.12)
     ax.set_ylim(bottom=0)
     ax.legend(**ABOVE)
@@ -47,11 +47,11 @@ def segments(ax: Axes, table: Table) -> None:
         ax.barh(places, frame[name], 0.62, left=left, edgecolor="white", linewidth=0.6, **_BAR[name])
         left = left + frame[name].to_numpy()
     ax.errorbar(frame["total"], places, xerr=_whiskers(table), **_WHISKER)
-    for place, total, high in zip(places, frame["total"], frame["high"], strict=True):
-        ax.annotate(brief(total), (high, place), (5, 0), textcoords="offset points", va="center", size=9)
+    for place, total in zip(places, frame["total"], strict=True):
+        ax.annotate(brief(total), (total, place), **OVER_BAND)
     ax.set_yticks(places, [short(str(name)) for name in frame["row"]])
     ax.set_xlabel(with_unit("Expected value", table))
-    ax.xaxis.set_major_formatter(brief)
+    in_sums(ax.xaxis)
     ax.margins(x=0.14)
     room = 0.6 if len(frame) > 1 else 1.2
     ax.set_ylim(1 - len(frame) - room, room)
@@ -83,7 +83,8 @@ def cohorts(ax: Axes, table: Table) -> None:
     step = 1 + len(frame) // 13
     ax.set_xticks(places[::step], list(frame["row"])[::step], rotation=45, ha="right")
     ax.set_ylabel(with_unit("Revenue", table))
-    ax.yaxis.set_major_formatter(brief)
+    in_sums(ax.yaxis)
+    ax.set_ylim(0, 1.06 * max(float(bottom.max()), 0.0) or 1.0)  # layers of nothing hold margins off
     ax.legend(**{**ABOVE, "ncols": min(len(names), 4), "title": "First order in"})
 
 
@@ -163,11 +164,12 @@ def value_by_age(ax: Axes, table: Table) -> None:
         for _, row in frame[frame["months"] == month].iterrows():
             ax.plot(month, row["value"], "o", color=colour, markersize=5)
             ax.annotate(
-                show_value(row["value"], "money"), (month, row["value"]), (0, -17),
+                show_value(row["value"], "money", table.digits), (month, row["value"]), (0, -17),
                 textcoords="offset points", ha="right" if month == last else side,
             )  # fmt: skip
     ax.set_xlabel(table.columns[0].label)
     ax.set_ylabel(with_unit("Value of a new customer", table))
+    in_sums(ax.yaxis)
     ax.set_ylim(bottom=0)
     ax.set_xlim(0, last * 1.02)
     ax.xaxis.set_major_locator(_dozens(last))

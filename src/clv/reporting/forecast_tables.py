@@ -11,16 +11,15 @@ import pandas as pd
 from clv.data.engines import fetch
 from clv.errors import ConfigError
 from clv.evaluation.metrics import top_share
-from clv.fitting.posterior import quantiles
 from clv.forecasting.checks import REACH
 from clv.forecasting.customers import Forecast
 from clv.forecasting.totals import ALL, WHOLE, Totals
-from clv.forecasting.value import value_of_new
-from clv.models.draws import draws_of, mean_over_draws
+from clv.models.draws import mean_over_draws
 from clv.models.histories import PurchaseHistory
+from clv.planning.prospects import Prospect, band, doubt
 from clv.reporting.grid import Column, Table, show_value
 from clv.reporting.thresholds import CURVE_MONTHS, CURVE_SHARES
-from clv.units import DAYS_PER_YEAR, daily_discount, horizon_days, in_words, percent
+from clv.units import DAYS_PER_YEAR, horizon_days, in_words, percent
 
 if TYPE_CHECKING:
     from clv.models.protocols import Array
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _MONTH = DAYS_PER_YEAR / 12
 _FREQUENCIES = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500)
 _ROWS, _COLUMNS = 9, 9  # of a map, at most
-_LEVEL = 0.9
 
 
 def periods(totals: Totals) -> Table:
@@ -200,24 +198,19 @@ def lorenz(forecast: Forecast) -> Table:
 
 
 def value_by_age(forecast: Forecast) -> Table:
-    """Value of a just-acquired customer by month, first order included; the band is of the mean, by draws."""
+    """Value of a just-acquired customer by month, first order included; the band is of the mean."""
     rfm = forecast.rfm
     longest = float(fetch(rfm.table.aggregate(T=rfm.table["T"].max())).to_pylist()[0]["T"] or 0)
     wanted = forecast.days / _MONTH if np.isfinite(forecast.days) else 0.0
     last = int(np.clip(np.ceil(max(CURVE_MONTHS, wanted)), 1, max(REACH * longest / _MONTH, 1)))
     months = np.arange(last + 1)
-    known = {"margin": forecast.margin, "discount": forecast.discount}
-    mean = [
-        value_of_new(forecast.purchase, forecast.spend, rfm, f"{m}m", **known)
-        if m
-        else forecast.margin * rfm.first_order
-        for m in months
-    ]
-    frame = pd.DataFrame({"months": months, "value": mean})
-    drawn = _drawn_by_age(forecast, months)
-    frame["low"], frame["high"] = quantiles(drawn, _LEVEL) if drawn is not None else (np.nan, np.nan)
+    lengths = [f"{m}m" for m in months[1:]]
+    one = Prospect(ALL, {}, forecast)
+    first = forecast.level * forecast.margin * one.first.mean
+    frame = pd.DataFrame({"months": months, "value": [first, *map(one.value_by, lengths)]})
+    days = [0.0, *(horizon_days(length, rfm.as_of) for length in lengths)]
+    frame[["low", "high"]] = [band(one.drawn(d / forecast.purchase.unit)) for d in days]
     frame["watched"] = np.where(months * _MONTH <= longest + _MONTH / 2, "yes", "beyond")
-    bands = "bands: 5 to 95 % of the mean over draws" if drawn is not None else "parameters taken for certain"
     columns = (
         Column("months", "Months since the first order", "count"),
         Column("value", "Value", "money"),
@@ -227,24 +220,8 @@ def value_by_age(forecast: Forecast) -> Table:
     )
     basis = (
         f"Per newly acquired customer, first order included, contribution at {forecast.margins.words}, "
-        f"discounted at {percent(forecast.discount)} a year to the first order, before acquisition cost; by "
-        f"customers known on {rfm.as_of}; {bands}."
+        f"discounted at {percent(forecast.discount)} a year to the first order{forecast.levels.words}, "
+        f"before acquisition cost; by customers known on {rfm.as_of}. {doubt(forecast)}"
     )
     title = "What a new customer is worth by age"
     return Table("value_by_age", title, columns, frame, basis, unit=rfm.currency)
-
-
-def _drawn_by_age(forecast: Forecast, months: Any) -> Array | None:
-    """Values in each draw, (draws, months); None where there are no draws."""
-    base = forecast.newcomer({}).paired(forecast.draws)
-    if not max(draws_of(base.purchase), draws_of(base.spend)):
-        return None
-    days = [horizon_days(f"{m}m", forecast.rfm.as_of) if m else 0.0 for m in months]
-    rate = daily_discount(forecast.discount) * forecast.purchase.unit
-    e0 = base.paid_share * np.ravel(base.spend.expected_spend_terms(np.zeros(1))[0])
-    repeats = [
-        np.ravel(base.purchase.discounted_purchases(base.history, rate, d / forecast.purchase.unit))
-        for d in days
-    ]
-    first = forecast.rfm.first_order
-    return forecast.margin * np.stack([first + e0 * np.broadcast_to(r, base.draws) for r in repeats], axis=1)

@@ -21,6 +21,10 @@ _TERMS = (
     ("Formula 2", "Order value × orders a period × margin ÷ churn of a period."),
     ("Run-rate", "Past revenue a customer day, carried on for everybody."),
     ("Retention", "Share of customers who are alive now and still are a year on, by the model."),
+    (
+        "Returned in a period",
+        "Customer retention rate of a period: 1 − churn, by the same rule. Retention is another thing.",
+    ),
     ("Churn", "Share of customers lost in a period, by the rule that the assumptions name."),
     ("90 % band", "From 5 to 95 %: in nine cases of ten the figure lies within, by what the band counts."),
     ("Draws", "Sets of parameters that go with the data, each as likely as the other."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,13 +10,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-type Kind = Literal["text", "count", "money", "exact", "share", "signed", "number", "ratio"]
+from clv.forecasting.totals import ALL
+from clv.units import minor_digits
+
+type Kind = Literal["text", "count", "money", "exact", "gain", "share", "signed", "number", "ratio"]
 FORMATS: dict[Kind, str] = {
     "count": ",.0f",
-    "money": ",.2f",
-    "exact": ",.2f",
-    "share": ".1%",
-    "signed": "+.1%",
+    "money": ",.{digits}f",
+    "exact": ",.{digits}f",
+    "gain": "+,.{digits}f",
+    "share": ",.1%",
+    "signed": "+,.1%",
     "number": ",.3f",
     "ratio": ".2f",
 }
@@ -41,12 +46,28 @@ class Table:
     frame: pd.DataFrame
     basis: str = ""
     total: bool = False  # whether the last row sums or averages the others
-    unit: str = ""  # of what a chart of it shows
+    unit: str = ""  # of its money: charts name it, and it says how many decimals there are
+
+    def __post_init__(self) -> None:
+        """Fold a row of all customers away that says again what the one segment above it says."""
+        if not self.total or len(self.frame) != 2 or str(self.frame[self.columns[0].key].iloc[-1]) != ALL:
+            return
+        one, whole = self.cells()
+        if one[1:] == whole[1:]:
+            object.__setattr__(self, "frame", self.frame.iloc[:1])
+            object.__setattr__(self, "total", False)
 
     def cells(self) -> list[list[str]]:
         """The rows as printed text."""
-        columns = [[show_value(v, self._kind(c)) for v in self.frame[c.key]] for c in self.columns]
+        columns = [
+            [show_value(v, self._kind(c), self.digits) for v in self.frame[c.key]] for c in self.columns
+        ]
         return [list(row) for row in zip(*columns, strict=True)]
+
+    @property
+    def digits(self) -> int:
+        """Decimals of its money."""
+        return minor_digits(self.unit)
 
     def _kind(self, column: Column) -> Kind:
         """Print money without decimals in a column of large sums, all of it alike."""
@@ -57,8 +78,8 @@ class Table:
         return "count" if large else column.kind
 
 
-def show_value(value: object, kind: Kind) -> str:
-    """Print one value; a dash where there is none."""
+def show_value(value: object, kind: Kind, digits: int = 2) -> str:
+    """Print one value, money with so many decimals; a dash for none, no sign of what rounds to 0."""
     if kind == "text":
         return str(value)
     number = float(value)  # type: ignore[arg-type]
@@ -66,7 +87,14 @@ def show_value(value: object, kind: Kind) -> str:
         return "–"
     if np.isinf(number):
         return "∞"
-    return format(number, FORMATS[kind]).replace("%", " %").replace("-", "−")
+    text = format(number, FORMATS[kind].format(digits=digits))
+    text = text if re.search("[1-9]", text) else text.lstrip("+-")
+    return text.replace("%", " %").replace("-", "−")
+
+
+def money(value: object, unit: str) -> str:
+    """Print a sum with the decimals of its currency, which the caller names."""
+    return show_value(value, "money", minor_digits(unit))
 
 
 @dataclass(frozen=True)
@@ -80,12 +108,14 @@ class Light:
 
 @dataclass(frozen=True)
 class Headline:
-    """One of the three numbers of the decision page."""
+    """One of the three numbers of the decision page; a workbook takes `amount`, of the kind `kind`."""
 
     label: str
     value: str
     note: str
     band: str = ""  # where the value may lie: "90 %: 1.2 M to 1.6 M"
+    amount: float = float("nan")
+    kind: Kind = "count"
 
 
 @dataclass(frozen=True)
@@ -104,5 +134,8 @@ class Page:
 
 
 def miss(error: float) -> str:
-    """Say an error with its direction: "17.3 % too low"."""
-    return f"{show_value(abs(error), 'share')} too {'high' if error > 0 else 'low'}"
+    """Say an error with its direction, if it is any: "17.3 % too low"."""
+    size = show_value(abs(error), "share")
+    if size == show_value(0, "share"):
+        return "on the mark"
+    return f"{size} too {'high' if error > 0 else 'low'}"

@@ -63,8 +63,14 @@ def render(
         levels=LEVELS,
         **_own_code(),
     )
-    members = {str(member) for c in study.comparisons for member in c.members}
-    return localised(text, locale, {escape(member) for member in (name, *members)})
+    return localised(text, locale, {escape(word) for word in (name, *_names(study, pages))})
+
+
+def _names(study: Study, pages: Sequence[Page]) -> set[str]:
+    """Names from the data, which are no numbers even where they look like some: of segments, now and then."""
+    now = {str(member) for c in study.comparisons for member in c.members}
+    shown = (t.frame for page in pages for t in (*page.tables, *page.folded))
+    return now.union(*(map(str, frame["segment"]) for frame in shown if "segment" in frame))
 
 
 def _own_code() -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clv.reporting.grid import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axis import Axis
 
 INK = "#20262e"  # becomes the page's own text colour in HTML
 # Told apart by lightness and hatch, not by hue alone.
@@ -19,6 +22,9 @@ STYLES: dict[str, dict[str, Any]] = {
     "run_rate": {"color": "#c9b8d8", "label": "Run-rate", "hatch": "xx"},
     "new": {"color": "#a9c6e8", "label": "New customers", "hatch": "//"},
 }
+ON_PAPER: dict[str, Any] = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}  # over lines
+# Of a lying bar's value: at its tip, over the band that goes on from there.
+OVER_BAND: dict[str, Any] = {"xytext": (4, 4), "textcoords": "offset points", "va": "bottom", "size": 9}
 ABOVE: dict[str, Any] = {"frameon": False, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
 RC: Any = {
     "font.family": ["DejaVu Sans"],
@@ -33,6 +39,19 @@ RC: Any = {
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
 _LONGEST_LABEL = 32
+_OTHER_SCRIPTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei"),
+    *("PingFang SC", "Microsoft YaHei", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari"),
+    *("Noto Emoji", "Segoe UI Emoji", "Symbola", "Noto Sans Symbols2", "Noto Sans Symbols 2"),
+)
+
+
+def families() -> list[str]:
+    """Fonts of a figure that is a picture, of those installed: what the first has not, a later one may."""
+    from matplotlib.font_manager import fontManager
+
+    known = {font.name for font in fontManager.ttflist}
+    return [*RC["font.family"], *(name for name in _OTHER_SCRIPTS if name in known)]
 
 
 def drawn_rows(table: Table) -> pd.DataFrame:
@@ -52,10 +71,28 @@ def short(name: str) -> str:
     return words if len(words) <= _LONGEST_LABEL else words[: _LONGEST_LABEL - 1] + "…"
 
 
-def brief(value: float, _: object = None) -> str:
+_SIZES = ((1e9, 1e9, " bn"), (1e6, 1e6, " M"), (1e4, 1e3, " k"), (0.0, 1.0, ""))  # from, in, its letters
+_FINEST = 6  # decimals of a tick
+
+
+def brief(value: float) -> str:
     """A sum in as few letters as tell it: 1.23 M, 456 k, 7,890."""
-    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            scaled = value / (1e3 if letter == "k" else size)
-            return f"{float(f'{scaled:.3g}'):,g} {letter}"
-    return f"{value:,.0f}"
+    _, unit, letters = next(size for size in _SIZES if abs(value) >= size[0])
+    shown = f"{float(f'{value / unit:.3g}'):,g}" if letters else f"{value:,.0f}"
+    return (shown + letters).replace("-", "−")
+
+
+def in_sums(axis: Axis) -> None:
+    """Label an axis of money: all ticks in one unit, with as many decimals as their step needs."""
+
+    def shown(value: float, _: object) -> str:
+        ticks = np.asarray(axis.get_majorticklocs(), dtype=float)
+        _, unit, letters = next(size for size in _SIZES if max(abs(ticks)) >= size[0])
+        scaled = ticks / unit
+        digits = next((d for d in range(_FINEST) if abs(scaled - scaled.round(d)).max() < _SAME), _FINEST)
+        return f"{value / unit:,.{digits}f}{letters}".replace("-", "−") if value else "0"
+
+    axis.set_major_formatter(shown)
+
+
+_SAME = 1e-9  # rounding of a tick

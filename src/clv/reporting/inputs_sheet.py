@@ -106,7 +106,10 @@ def _costs(sheet: Sheet, top: int, review: Review) -> Mapping[str, str]:
     study, comparison = review.study, review.comparison
     table, money = comparison.table, study.orders.money_unit
     costs = {str(name): float(cac) for name, cac in table["cac"].items()}
-    names = [ALL] if comparison.behavioural else [name for name in costs if name != ALL]
+    given = study.economics.cac if isinstance(study.economics.cac, Mapping) else {}
+    names = [] if comparison.behavioural else [name for name in costs if name != ALL]
+    if comparison.behavioural or ALL in given:  # a cost of its own, and no mean of the segments'
+        names.append(ALL)
     if study.cac is not None:
         return dict.fromkeys((*names, ALL, EACH), "CAC_EACH")
     sheet.block(top - 1, f"What it costs to acquire a customer, by {comparison.by.replace('_', ' ')}")

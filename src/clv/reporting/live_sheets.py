@@ -40,7 +40,7 @@ _FORMULAS = (
         "frequency",
         "Orders a period",
         "ratio",
-        'IF({exposure_days}=0,"",{orders}/{exposure_days}*PERIOD_DAYS)',
+        'IF({run_frequency}="","",{orders}/{exposure_days}*PERIOD_DAYS)',  # empty where the run left it out
         "",
         "What the formulas take",
     ),

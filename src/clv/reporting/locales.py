@@ -9,10 +9,10 @@ from collections.abc import Collection
 from clv.errors import ConfigError
 
 ENGLISH = "en"
-_NUMBER = r"(?<![\w.,/-])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+)(?![\w.]*\d)"
+_NUMBER = r"(?<![\w.,/-])(?P<number>-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+))(?![\w.]*\d)"
 _DATE = r"(?<![\w-])(?P<date>\d{4}-\d{2}-\d{2})(?![\w-])"
 _TEXT = re.compile(r"(<[^>]*>)")
-_KEPT = re.compile(r'<(script|style|footer|th scope="row")', re.IGNORECASE)  # code, versions, names
+_KEPT = re.compile(r"<(script|style|footer)", re.IGNORECASE)  # code, versions
 _VISIBLE = re.compile(r'((?:aria-label|content)=")([^"]*)(")')
 
 
@@ -41,7 +41,7 @@ def localised(page: str, locale: str, names: Collection[str] = ()) -> str:
             continue
         found = _KEPT.match(part)
         if found and not kept:
-            kept = found[1].split()[0]
+            kept = found[1]
         elif kept and part.startswith(f"</{kept}"):
             kept = ""
         out.append(part if kept else _VISIBLE.sub(lambda m: m[1] + write(m[2]) + m[3], part))
@@ -56,7 +56,7 @@ class _Writer:
 
         self._locale = Locale.parse(locale.replace("-", "_"))
         symbols = self._locale.number_symbols["latn"]
-        self._marks = str.maketrans({",": symbols["group"], ".": symbols["decimal"]})
+        self._marks = str.maketrans({",": symbols["group"], ".": symbols["decimal"], "-": "−"})
         pattern = self._locale.date_formats["short"].pattern
         self._dates = re.sub(r"y+", "yyyy", pattern)
         odd = sorted((n for n in names if re.search(r"\d[.,-]\d", n)), key=len, reverse=True)

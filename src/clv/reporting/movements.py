@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,36 @@ from clv.evaluation.study import Study
 from clv.forecasting.customers import Forecast
 from clv.reporting.grid import show_value
 from clv.reporting.thresholds import AT_RISK_DAYS, AT_RISK_FALL, AT_RISK_TOP
-from clv.units import percent
+from clv.units import in_words, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NEW, GONE = "New since then", "No longer in the log"
 SOON = f"p_purchase_{AT_RISK_DAYS}d"  # the column of a run's forecast table
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What values are counted at, without which two of them cannot be compared."""
+
+    currency: str
+    horizon: str
+    margin: float
+    discount: float
+    level: float
+
+    def changed(self, now: Terms) -> dict[str, tuple[str, str]]:
+        """What is another now, as it prints then and now."""
+        shown: dict[str, Callable[[Any], str]] = {
+            "currency": str,
+            "horizon": in_words,
+            "margin": percent,
+            "discount": percent,
+            "level": "{:.3f}".format,
+        }
+        pairs = {name: (f(getattr(self, name)), f(getattr(now, name))) for name, f in shown.items()}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +54,7 @@ class Before:
     rfm: RFM
     cuts: RFMCuts
     customers: Any
-    horizon: str
+    terms: Terms
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +64,8 @@ class Movement:
     flows : a row a pair, `before` and `after`: customers, value_then and value_now, expected contribution
         over the horizons of both runs; newcomers come from `NEW`, who left the log went to `GONE`
     at_risk : by column, "segment acquired in" and "rfm_segment" of then: customers, value_then, value_now
+    changed : what values were counted at otherwise then, by name, then and now: if anything, they are not
+        compared
     top, slipping : customers who were worth most then, and those of them who are at risk
     table : the customers at risk, on the engine, worth most first; None where an earlier run did not keep
         what it takes
@@ -52,12 +77,17 @@ class Movement:
     by: str
     horizon: str
     currency: str
-    comparable: bool
+    changed: Mapping[str, tuple[str, str]]
     flows: pd.DataFrame
     at_risk: Mapping[str, pd.DataFrame]
     top: int
     slipping: int
     table: Any
+
+    @property
+    def comparable(self) -> bool:
+        """Whether values of then can stand beside those of now."""
+        return not self.changed
 
     @property
     def sentence(self) -> str:
@@ -76,13 +106,14 @@ class Movement:
         value = f"{self.currency} of expected contribution"
         worth = f"{sums['value_then']:,.0f} {value} then, {sums['value_now']:,.0f} now"
         if not self.comparable:
-            worth = f"{sums['value_now']:,.0f} {value} now"
+            other = " and ".join(self.changed)
+            worth = f"{sums['value_now']:,.0f} {value} now; then it was counted at another {other}"
         return f"{said}{self.slipping:,} of the {self.top:,} who were worth most have become {rule}: {worth}."
 
 
 def chance_soon(forecast: Forecast) -> Any:
     """Return customer_id and `SOON`, the chance of a purchase in the next 90 days, on the engine."""
-    t = forecast.over(f"{AT_RISK_DAYS}d", allow_extrapolation=True).table
+    t = forecast.p_purchase(AT_RISK_DAYS)
     return t.select("customer_id", **{SOON: t.p_purchase})
 
 
@@ -104,7 +135,8 @@ def movement(before: Before, study: Study, by: str, soon: Any) -> Movement | Non
         table = worth_most.filter(worth_most.soon_now <= (1 - AT_RISK_FALL) * worth_most.soon_then)
         at_risk = {name: _sums(table, key) for name, key in ((by, "acquired_in"), ("rfm_segment", "before"))}
         counts = int(_count(worth_most)), int(_count(table))
-    currency = study.orders.money_unit
+    currency, ahead = study.orders.money_unit, study.forecast
+    terms = Terms(currency, ahead.horizon, ahead.margin, ahead.discount, ahead.level)
     return Movement(
         before.run_id,
         before.rfm.as_of,
@@ -112,7 +144,7 @@ def movement(before: Before, study: Study, by: str, soon: Any) -> Movement | Non
         by,
         study.economics.horizon,
         currency,
-        before.rfm.currency == currency and before.horizon == study.economics.horizon,
+        before.terms.changed(terms),
         flows,
         at_risk,
         *counts,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clv.evaluation.backtest import MODEL
-from clv.evaluation.inputs import ALL
+from clv.forecasting.totals import ALL
 from clv.reporting import (
     background,
     backtest_tables,
     base_tables,
+    cohort_tables,
     evidence_tables,
     forecast_tables,
     glossary,
@@ -21,12 +22,14 @@ from clv.reporting import (
 )
 from clv.reporting import thresholds as limits
 from clv.reporting.decision import decision, model_error
-from clv.reporting.grid import Page, miss, show_value
+from clv.reporting.grid import Page, miss, money, show_value
 from clv.units import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clv.evaluation.compare import Comparison
+    from clv.evaluation.results import Backtest
     from clv.evaluation.study import Study
     from clv.fitting.result import Fit
     from clv.reporting.reviews import Review
@@ -66,19 +69,26 @@ def reconciliation(review: Review) -> Page:
     frame = table.frame.set_index("reason")
     used, total = frame.loc["used"], frame.loc["rows in"]
     left = total["rows"] - used["rows"]
+    unit = study.orders.money_unit
     finding = (
-        f"Of {total['rows']:,.0f} rows with {total['money']:,.2f} {study.orders.money_unit}, "
-        f"{used['rows']:,.0f} rows with {used['money']:,.2f} are used; {left:,.0f} are left out, each for a "
-        "reason that is listed."
+        f"Of {total['rows']:,.0f} rows with {money(total['money'], unit)} {unit}, {used['rows']:,.0f} rows "
+        f"with {money(used['money'], unit)} are used; {left:,.0f} are left out, each for a reason that is "
+        "listed."
     )
-    books = [evidence_tables.ledger(review)] if review.books is not None else []
-    if books:
-        whole = books[0].frame.iloc[-1]
+    books = evidence_tables.ledger(review)
+    if books is not None:
+        whole = books.frame.iloc[-1]
         finding += (
-            f" The ledger has {whole['ledger']:,.0f} {study.orders.money_unit} of net revenue for the same "
-            f"periods, the log {whole['booked']:,.0f} ({show_value(whole['share'], 'signed')})."
+            f" The ledger has {show_value(whole['ledger'], 'count')} {unit} of net revenue for periods that "
+            f"the log covers, the log {show_value(whole['booked'], 'count')} "
+            f"({show_value(whole['share'], 'signed')})."
         )
-    return Page("reconciliation", "Reconciliation", finding, [*books, table, tables.findings(study)])
+    elif review.books is not None:
+        finding += (
+            " No period of the ledger is over yet and covered by the log, so there is nothing to compare."
+        )
+    shown = [*([books] if books is not None else []), table, tables.findings(study)]
+    return Page("reconciliation", "Reconciliation", finding, shown)
 
 
 def base(review: Review) -> Page:
@@ -125,16 +135,32 @@ def backtest(review: Review) -> Page | None:
     if test is None:
         return None
     shown = backtest_tables
-    charts = [shown.cumulative(test), shown.deciles(test), shown.p_purchase(test), shown.pit(test)]
-    low, _, high = test.spread
+    unit = review.study.orders.money_unit
+    tracks = [shown.cumulative(test, unit), shown.tracking(test, unit)]
+    charts = [*tracks, shown.deciles(test, unit), shown.p_purchase(test), shown.pit(test)]
+    low, high = review.spread
     notes = [
         f"As far as these windows tell, a total of money lies between {show_value(1 - low, 'share')} below "
         f"and {show_value(high - 1, 'share')} above its forecast, nine times in ten: bands of totals here "
         "are as wide as that.",
         *test.notes,
+        *_level(review, test),
     ]
-    scores = evidence_tables.scores(test, review.study.orders.money_unit)
-    return Page("backtest", "Back-test", test.verdict, [scores], charts, notes, folded=[charts[0]])
+    scores = evidence_tables.scores(test, unit)
+    return Page("backtest", "Back-test", test.verdict, [scores], charts, notes, folded=tracks)
+
+
+def _level(review: Review, test: Backtest) -> list[str]:
+    """Whether the forecasts of this report are corrected, where the back-test says how they would be."""
+    ahead = review.study.forecast
+    if not test.levels[test.choice].helped:
+        return []
+    if ahead.level != 1:
+        return ["The forecasts of this report are as long as the windows, and are corrected so."]
+    return [
+        f"The forecasts of this report are not corrected: they reach {in_words(ahead.horizon)}, which is not "
+        "the length of a window."
+    ]
 
 
 def holdout(review: Review) -> Page | None:
@@ -233,9 +259,10 @@ def formulas(review: Review) -> Page:
     """CLV of a new customer against both formulas by segment, and hold-out actuals beside."""
     study = review.study
     shown = [c for c in study.comparisons if not c.behavioural]
-    made = [tables.new_customers(c, study.orders.money_unit) for c in shown]
+    unit = study.orders.money_unit
+    made = [tables.new_customers(c, unit) for c in shown]
     held = [tables.holdout_segments(study, c) for c in shown if c.holdout is not None]
-    quoted = [tables.quoted_formulas(c, study.orders.money_unit) for c in shown]
+    quoted = [tables.quoted_formulas(c, unit) for c in shown]
     overall = shown[0].table.loc[ALL]
     formula, model = overall["formula_1_within"], overall["model_new"]
     gap = formula / model - 1
@@ -245,9 +272,10 @@ def formulas(review: Review) -> Page:
         else f"{show_value(abs(gap), 'share')} {'less' if gap < 0 else 'more'} than the model"
     )
     finding = (
-        f"Over {in_words(study.economics.horizon)} and undiscounted, a new customer is worth {model:,.2f} "
-        f"{study.orders.money_unit} by the model; formula 1 gives {formula:,.2f}, {said}; formula 2 gives "
-        f"{show_value(overall['formula_2_within'], 'money')}.{_spread(shown[0].table)}{_base_error(study)}"
+        f"Over {in_words(study.economics.horizon)} and undiscounted, a new customer is worth "
+        f"{money(model, unit)} {unit} by the model; formula 1 gives {money(formula, unit)}, {said}; formula "
+        f"2 gives {money(overall['formula_2_within'], unit)}.{_spread(shown[0].table, unit)}"
+        f"{_base_error(study)}{_inside(shown[0])}"
     )
     notes = [
         "Formula 1: order value × orders within the horizon × margin. Formula 2: order value × orders a "
@@ -281,35 +309,47 @@ def _base_error(study: Study) -> str:
     )
 
 
+def _inside(comparison: Comparison) -> str:
+    """In how many segments the hold-out came out where the model had said."""
+    if comparison.holdout is None:
+        return ""
+    inside = comparison.holdout.drop(index=ALL)["inside"]
+    name = tables.segment_words(comparison.by)
+    return f" By {name}, {inside.sum()} of {len(inside)} came out inside the model's 90 % band."
+
+
 def _story(fit: Fit) -> str:
     """What a model believes of customers, in its own words."""
     text = " ".join((type(fit.estimate).__doc__ or "").split())
     return text if text.endswith(".") else f"{text}."
 
 
-def _spread(table: pd.DataFrame) -> str:
+def _spread(table: pd.DataFrame, unit: str) -> str:
     segments = table.drop(index=ALL)
     solid = segments.loc[~segments["few"].astype(bool), "model_new"]
     if len(solid) < 2:
         return ""
-    low, high = (f"{value:,.2f} ({solid[solid == value].index[0]})" for value in (solid.min(), solid.max()))
+    ends = ((solid.min(), solid.idxmin()), (solid.max(), solid.idxmax()))
+    low, high = (f"{money(value, unit)} ({name})" for value, name in ends)
     return f" Among the segments it runs from {low} to {high}."
 
 
 def ages(review: Review) -> Page:
-    """Value over customer age."""
-    study = review.study
+    """Cohorts at equal age, and value over customer age."""
+    study, unit = review.study, review.study.orders.money_unit
     table = tables.ages(study)
     seen = table.frame.dropna(subset=["actual"])
     last = seen.iloc[-1]
     gap = last["model"] / last["actual"] - 1
+    lives = cohort_tables.cohorts_by_age(review)
     finding = (
-        f"By month {last['months']:.0f} the average customer has brought {last['actual']:,.2f} "
-        f"{study.orders.money_unit} of contribution; the model's curve says {last['model']:,.2f} "
-        f"({show_value(gap, 'signed')}; it was fitted on these customers, so this is no test), formula 1 "
-        f"{last['formula_1']:,.2f}."
-    )
-    return Page("ages", "Value over age", finding, charts=[table], folded=[table])
+        f"{cohort_tables.finding(review)} By month {last['months']:.0f} the average customer has brought "
+        f"{money(last['actual'], unit)} {unit} of contribution; the model's curve says "
+        f"{money(last['model'], unit)} ({show_value(gap, 'signed')}; it was fitted on these customers, so "
+        f"this is no test), formula 1 {money(last['formula_1'], unit)}."
+    ).strip()
+    shown = [cohort_tables.cohort_ages(review)]
+    return Page("ages", "Value over age", finding, shown, [lives, table], folded=[table])
 
 
 def assumptions(review: Review) -> Page:

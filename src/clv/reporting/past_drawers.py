@@ -8,7 +8,7 @@ import numpy as np
 
 from clv.forecasting.totals import ALL
 from clv.reporting.grid import Table
-from clv.reporting.ink import ABOVE, INK, STYLES, brief, short, with_unit
+from clv.reporting.ink import ABOVE, OVER_BAND, STYLES, brief, in_sums, short, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,13 +25,12 @@ def outcomes(ax: Axes, table: Table) -> None:
     colour = STYLES["model"]["color"]
     dots = {"fmt": "o", "markersize": 5, "capsize": 4, "color": colour, "label": "Forecast, 5 to 95 %"}
     ax.errorbar(frame["forecast"], places, xerr=spread, **dots)
-    ends = np.maximum(frame["actual"], frame["high"])
-    for place, actual, end, inside in zip(places, frame["actual"], ends, frame["inside"], strict=True):
+    for place, actual, inside in zip(places, frame["actual"], frame["inside"], strict=True):
         text = brief(actual) if inside == "yes" else f"{brief(actual)}, outside"
-        ax.annotate(text, (end, place), (6, 0), textcoords="offset points", va="center", size=9, color=INK)
+        ax.annotate(text, (actual, place), **OVER_BAND)
     ax.set_yticks(places, [short(str(name)) for name in frame["segment"]])
     ax.set_xlabel(with_unit("Revenue", table))
-    ax.xaxis.set_major_formatter(brief)
+    in_sums(ax.xaxis)
     ax.margins(x=0.2)
     room = 0.6 if len(frame) > 1 else 1.2
     ax.set_ylim(1 - len(frame) - room, room)

@@ -17,6 +17,8 @@ from clv.reporting.tables import segment_words
 from clv.reporting.thresholds import AT_RISK_DAYS, AT_RISK_FALL, AT_RISK_TOP
 from clv.units import in_words, percent
 
+KNOWN = "All known then"
+
 
 def last(found: Outcome) -> Page:
     """The last published forecast against what came."""
@@ -28,23 +30,18 @@ def last(found: Outcome) -> Page:
         "Nine bands in ten are meant to hold what comes; one in ten is missed by a good forecast too.",
         *(["Some periods are partly in the time compared, and are marked so."] if _partial(found) else []),
     ]
-    return Page("last", "Last forecast", found.sentence, [shown[0], *periods, *shown[1:]], shown[:1], notes)
+    others = [apart(found)] if any(found.new) or any(found.left) else []
+    made = [shown[0], *others, *periods, *shown[1:]]
+    return Page("last", "Last forecast", found.sentence, made, shown[:1], notes)
 
 
 def outcomes(found: Outcome, by: str) -> Table:
-    """Forecast, band and actual by segment of then; who came and who left in lines of their own."""
+    """Forecast, band and actual by segment of then."""
     frame = found.tables[by]
     segments = frame.drop(index=ALL)
     frame = frame.reindex([*_in_order(segments.index), ALL])
     frame.insert(0, "segment", frame.index)
     frame["inside"] = _words(frame["inside"])
-    apart = [
-        {"segment": NEW, "customers": found.new[0], "actual": found.new[1], "inside": "–"},
-        {"segment": GONE, "customers": found.left[0], "forecast": found.left[1], "inside": "–"},
-    ]
-    rows = pd.DataFrame([row for row in apart if row["customers"]], columns=frame.columns)
-    if len(rows):
-        frame = pd.concat([frame, rows.astype(frame.dtypes.to_dict())], ignore_index=True)
     words = segment_words(by)
     return Table(
         f"outcome_by_{by}",
@@ -52,6 +49,26 @@ def outcomes(found: Outcome, by: str) -> Table:
         (Column("segment", words[:1].upper() + words[1:], "text"), *_columns()),
         frame,
         _basis(found),
+        total=True,
+        unit=found.currency,
+    )
+
+
+def apart(found: Outcome) -> Table:
+    """Who came since and who is no longer in the log: what was expected of them, and what came."""
+    rows = [(NEW, found.new[0], np.nan, found.new[1]), (GONE, found.left[0], found.left[1], np.nan)]
+    return Table(
+        "outcome_apart",
+        "Customers of one of both days only, who are not in the comparison",
+        (
+            Column("who", "Customers", "text"),
+            Column("customers", "How many", "count"),
+            Column("forecast", "Forecast", "money"),
+            Column("actual", "Actual", "money"),
+        ),
+        pd.DataFrame([row for row in rows if row[1]], columns=["who", "customers", "forecast", "actual"]),
+        f"Revenue in {found.currency} after {found.start} up to {found.end}, before margin and undiscounted. "
+        "Nothing was forecast of those who came since, and what those who left have bought is not known.",
         unit=found.currency,
     )
 
@@ -129,6 +146,8 @@ def flows(found: Movement) -> Table:
     frame.loc[ALL] = frame.sum()
     frame["total"] = frame.sum(axis=1)
     frame = frame.where(frame > 0)
+    if {NEW, GONE} & {*names, *ends}:
+        frame.loc[ALL, "total"] = np.nan  # those of both days together are a number of neither
     frame.columns = pd.Index([*(f"to_{at}" for at in range(len(ends))), "total"])
     frame.insert(0, "before", frame.index)
     return Table(
@@ -147,7 +166,8 @@ def flows(found: Movement) -> Table:
 
 def stays(found: Movement) -> Table:
     """Of each segment of then: how many stayed, rose and fell in value, and what they are worth."""
-    frame = pd.DataFrame(list(_stays(found.flows)))
+    known = found.flows[found.flows["before"] != NEW]
+    frame = pd.DataFrame(list(_stays(known)))
     frame["change"] = frame["value_now"] / frame["value_then"].where(frame["value_then"] > 0) - 1
     if not found.comparable:
         frame[["value_then", "change"]] = np.nan
@@ -165,23 +185,33 @@ def stays(found: Movement) -> Table:
         ),
         frame,
         f"Existing customers, contribution in {found.currency} expected over the {in_words(found.horizon)} "
-        "after each day, discounted to it, acquisition cost sunk; what came in between is in neither.",
+        "after each day, discounted to it, acquisition cost sunk; what came in between is in neither."
+        f"{_newcomers(found)}",
         total=True,
         unit=found.currency,
     )
 
 
+def _newcomers(found: Movement) -> str:
+    """Who came since, and what they are worth: they were worth nothing then, and have no row."""
+    rows = found.flows[found.flows["before"] == NEW]
+    if rows.empty:
+        return ""
+    number, value = rows["customers"].sum(), rows["value_now"].sum()
+    return f" Not in it: {number:,} who are new since then, worth {value:,.0f} {found.currency} now."
+
+
 def _stays(flows: pd.DataFrame) -> Iterator[dict[str, object]]:
-    for name in [*_in_order(flows["before"].unique()), ALL]:
-        rows = flows if name == ALL else flows[flows["before"] == name]
-        known = rows[(rows["before"] != NEW) & (rows["after"] != GONE)]
+    for name in [*_in_order(flows["before"].unique()), KNOWN]:
+        rows = flows if name == KNOWN else flows[flows["before"] == name]
+        known = rows[rows["after"] != GONE]
         same = known.loc[known["before"] == known["after"], "customers"].sum()
         yield {
             "segment": name,
             "customers": rows["customers"].sum(),
             "stayed": same / known["customers"].sum() if len(known) else np.nan,
             "gone": rows.loc[rows["after"] == GONE, "customers"].sum(),
-            "value_then": np.nan if name == NEW else rows["value_then"].sum(),
+            "value_then": rows["value_then"].sum(),
             "value_now": rows["value_now"].sum(),
         }
 
@@ -223,7 +253,8 @@ def _risk_notes(found: Movement) -> Iterator[str]:
             "fall."
         )
     if not found.comparable:
+        said = "; ".join(f"{name} {then}, now {now}" for name, (then, now) in found.changed.items())
         yield (
-            f"Run {found.run_id} counted another currency or horizon: values of then are not shown beside "
-            "those of now."
+            f"Run {found.run_id} counted otherwise ({said}): values of then are not shown beside those of "
+            "now."
         )

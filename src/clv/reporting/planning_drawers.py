@@ -8,7 +8,7 @@ import numpy as np
 
 from clv.planning.steps import END, START
 from clv.reporting.grid import Table, show_value
-from clv.reporting.ink import ABOVE, INK, STYLES, brief, drawn_rows, short, with_unit
+from clv.reporting.ink import ABOVE, INK, ON_PAPER, STYLES, brief, drawn_rows, in_sums, short, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,12 +29,14 @@ def ratios(ax: Axes, table: Table) -> None:
     whiskers = {"fmt": "o", "markersize": 7, "capsize": 4, "color": _UP["color"], "ecolor": INK}
     ax.errorbar(frame[measure], places, xerr=np.nan_to_num(np.array(ends)).clip(min=0), **whiskers)
     for place, value in zip(places, frame[measure], strict=True):
-        said = show_value(value, "ratio" if measure == "value_to_cac" else "money")
-        ax.annotate(said, (value, place), (0, 7), textcoords="offset points", ha="center", size=9)
+        said = show_value(value, "ratio" if measure == "value_to_cac" else "money", table.digits)
+        at = (value, place)
+        ax.annotate(said, at, (0, 8), textcoords="offset points", ha="center", size=9, **ON_PAPER)
     ax.set_yticks(places, [short(str(name)) for name in frame["segment"]])
     ax.set_ylim(0.4 - len(frame), 0.7)
     if measure == "value":
         ax.set_xlabel(with_unit("Value of a new customer, 5 to 95 % of the mean", table))
+        in_sums(ax.xaxis)
         return
     ax.set_xscale("log")
     for mark in _MARKS:
@@ -63,15 +65,15 @@ def payback(ax: Axes, table: Table) -> None:
         back = frame.loc[frame["net"] >= 0, "month"]
         if len(back):
             month = int(back.min())
-            value = float(frame["contribution"].iloc[month])
-            ax.plot(month, value, "o", color=INK, markersize=6)
-            said = f"paid back on average by month {month}" if month else "paid back by the first order"
-            ax.annotate(said, (month, value), (8, -14), textcoords="offset points")
+            said = f"Paid back on average by month {month}" if month else "Paid back by the first order"
+            at = frame.iloc[[month]]
+            ax.plot(at["month"], at["contribution"], "o", color=INK, markersize=6, label=said)
     ax.set_xlabel(table.columns[0].label)
     ax.set_ylabel(with_unit("A new customer", table))
+    in_sums(ax.yaxis)
     ax.set_ylim(bottom=0)
     ax.set_xlim(0, frame["month"].max())
-    ax.legend(**ABOVE)
+    ax.legend(**{**ABOVE, "ncols": 2})
 
 
 def steps(ax: Axes, table: Table) -> None:
@@ -85,12 +87,13 @@ def steps(ax: Axes, table: Table) -> None:
         start = 0.0 if whole else level - amount
         style = {"color": STYLES["actual"]["color"]} if whole else _UP if amount >= 0 else _DOWN
         ax.barh(place, amount, 0.62, left=start, **style)
-        said = show_value(amount, "money") if whole else f"{amount:+,.2f}".replace("-", "−")
+        said = show_value(amount, "money" if whole else "gain", table.digits)
         at = max(start, start + amount)
         ax.annotate(said, (at, place), (5, 0), textcoords="offset points", va="center", size=9)
     ax.set_yticks(places, [str(name)[:1].upper() + str(name)[1:] for name in frame["step"]])
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_xlabel(with_unit("Value of a new customer", table))
+    in_sums(ax.xaxis)
     ax.margins(x=0.16)
 
 
@@ -101,14 +104,15 @@ def tornado(ax: Axes, table: Table) -> None:
         width = frame[key] - frame["base"]
         ax.barh(places, width, 0.6, left=frame["base"], label=label, **style)
         for place, value, reach in zip(places, frame[key], width, strict=True):
+            said = brief(value) if abs(value) >= 1e4 else show_value(value, "money", table.digits)
             ax.annotate(
-                brief(value) if abs(value) >= 1e4 else show_value(value, "money"), (value, place),
+                said, (value, place),
                 (5 if reach >= 0 else -5, 0), textcoords="offset points", va="center",
                 ha="left" if reach >= 0 else "right", size=9,
             )  # fmt: skip
     ax.axvline(frame["base"].iloc[0], color=INK, linewidth=1)
     ax.set_yticks(places, list(frame["row"]))
-    ax.xaxis.set_major_formatter(brief)
+    in_sums(ax.xaxis)
     ax.set_xlabel(with_unit("Value", table))
     ax.margins(x=0.2)
     ax.legend(**ABOVE)
@@ -116,7 +120,7 @@ def tornado(ax: Axes, table: Table) -> None:
 
 def split(ax: Axes, table: Table) -> None:
     """Pairs of lying bars: recommended and last year's spend."""
-    frame = table.frame
+    frame = table.frame[table.frame["use"]]
     series = [key for key in ("recommended", "last_year") if frame[key].notna().any()]
     styles = {"recommended": STYLES["model"] | {"label": "Recommended"}, "last_year": STYLES["actual"]}
     width = 0.8 / len(series)
@@ -130,7 +134,7 @@ def split(ax: Axes, table: Table) -> None:
                 at_end = (value, place)
                 ax.annotate(brief(value), at_end, (4, 0), textcoords="offset points", va="center", size=9)
     ax.set_yticks(places, [short(str(name)) for name in frame["row"]])
-    ax.xaxis.set_major_formatter(brief)
+    in_sums(ax.xaxis)
     ax.set_xlabel(with_unit("Spend", table))
     ax.margins(x=0.14)
     ax.set_xlim(left=0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from clv.planning.what_ifs import BASE, NEW
-from clv.reporting import kpi_tables
+from clv.reporting import feedback_tables, kpi_tables, loyalty_tables, margin_tables
 from clv.reporting import planning_tables as t
 from clv.reporting.grid import Page
 
@@ -36,14 +37,26 @@ def units(review: Review) -> Page:
     """Value against acquisition cost, and payback."""
     found, money = review.units, review.study.orders.money_unit
     table, curve = t.ratios(found, money), t.payback(found, money)
+    if review.cac_words:
+        table = dataclasses.replace(table, basis=f"{table.basis} {review.cac_words}")
+    margins = margin_tables.margins(review)
+    further = [
+        curve,
+        kpi_tables.early_loss(review),
+        margins,
+        feedback_tables.satisfaction(review),
+        feedback_tables.recommendation(review),
+        feedback_tables.loyalty(review),
+        loyalty_tables.referrals(review),
+    ]
     return Page(
         "units",
         "Unit economics",
-        found.sentence,
-        [table, kpi_tables.kpis(review)],
+        found.sentence + margin_tables.margin_finding(margins),
+        [table, kpi_tables.kpis(review), loyalty_tables.returning(review)],
         [table, curve],
         found.notes,
-        folded=[curve],
+        folded=[made for made in further if made is not None],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from clv.forecasting.totals import ALL
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from clv.planning.what_ifs import Scenarios
 
 WHO = {NEW: "new", BASE: "base"}
+_SAME = 1e-9  # rounding of a change
+_LEAST = 0.001  # of a budget, from which what is kept has a row
 
 
 def ratios(units: UnitEconomics, money: str = "") -> Table:
     """Value against acquisition cost by segment, with bands and probabilities."""
     frame = units.table.reset_index()
     frame["segment"] = _marked(frame["segment"], frame["few"])
+    frame["payback"] = [
+        _paid_back(cac, month, units.months)
+        for cac, month in zip(frame["cac"], frame["payback_month"], strict=True)
+    ]
     known = frame["cac"].notna().any()
     columns = [Column("segment", "Segment", "text"), Column("customers", "Customers", "count")]
     columns += [Column("cac", "CAC", "money")] if known else []
@@ -40,7 +47,7 @@ def ratios(units: UnitEconomics, money: str = "") -> Table:
             *_band("value_to_cac", "ratio"),
             Column("p_above_1", "P(mean ratio > 1)", "share"),
             Column("p_above_3", "P(mean ratio > 3)", "share"),
-            Column("payback_month", "Mean paid back by month", "count"),
+            Column("payback", "Mean paid back by month", "text"),
             Column("p_paid_back", f"Customers paid back in {units.months} months", "share"),
         ]
     columns = [column for column in columns if frame[column.key].notna().any()]
@@ -53,6 +60,12 @@ def ratios(units: UnitEconomics, money: str = "") -> Table:
         total=True,
         unit=money,
     )
+
+
+def _paid_back(cac: float, month: float, months: int) -> str:
+    """The month, or that there is none, which is another thing than a CAC that is not known."""
+    never = "not known" if np.isnan(cac) else f"not in {months} months"
+    return never if np.isnan(month) else f"{month:.0f}"
 
 
 def payback(units: UnitEconomics, money: str = "") -> Table:
@@ -140,7 +153,8 @@ def two_way(found: Scenarios, money: str = "") -> Table:
         frame[f"{change:.6g}"] = values
         columns.append(Column(f"{change:.6g}", f"{_lever(second)} {_signed(change)}", "money"))
     title = f"{_capital(_lever(first))} and {_lever(second)} together: contribution of the existing base"
-    return Table("two_way", title, columns, frame, f"{found.basis}. By the model.", unit=money)
+    far = " A dash: a lever cannot move as far." if wide.isna().any(axis=None) else ""
+    return Table("two_way", title, columns, frame, f"{found.basis}. By the model.{far}", unit=money)
 
 
 def retention(found: Scenarios, money: str = "") -> Table:
@@ -181,8 +195,13 @@ def ways(found: Budget, money: str = "") -> Table:
 
 
 def split(found: Budget, money: str = "") -> Table:
-    """The recommended split, beside last year's."""
-    frame = _given(found.split).reset_index(names="row")
+    """The recommended split, beside last year's, with what is kept: together that is the budget."""
+    uses = _given(found.split).reset_index(names="row")
+    kept = found.total - float(uses["recommended"].sum())
+    whole = ("Together", found.total, uses["last_year"].sum(min_count=1))
+    rows = [("Kept", kept, np.nan), whole] if kept >= _LEAST * found.total else [whole]
+    sums = pd.DataFrame(rows, columns=["row", "recommended", "last_year"])
+    frame = pd.concat([uses.assign(use=True), sums.assign(use=False)], ignore_index=True)
     columns = [
         Column("row", "Spend on", "text"),
         Column("recommended", "Recommended", "money"),
@@ -192,7 +211,7 @@ def split(found: Budget, money: str = "") -> Table:
     ]
     columns = [column for column in columns if frame[column.key].notna().any()]
     basis = f"{found.basis}. The last unit of money spent, or the first where none is, brings so much back."
-    return Table("split", "What to spend on what", columns, frame, basis, unit=money)
+    return Table("split", "What to spend on what", columns, frame, basis, total=True, unit=money)
 
 
 def break_evens(found: Budget, money: str = "") -> Table:
@@ -229,8 +248,13 @@ def _given(frame: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _levers(frame: pd.DataFrame) -> list[str]:
+    """Levers with how far they move: as far down as up, but where they reach an end."""
+    moves = frame[["lever", "moved_down", "moved_up"]].itertuples(index=False, name=None)
     return [
-        f"{_capital(_lever(n))} ±{100 * c:g} %" for n, c in zip(frame["lever"], frame["change"], strict=True)
+        f"{_capital(_lever(name))} ±{100 * up:.4g} %"
+        if abs(up + down) < _SAME
+        else f"{_capital(_lever(name))} {_signed(down)} to {_signed(up)}"
+        for name, down, up in moves
     ]
 
 
@@ -239,7 +263,7 @@ def _lever(name: str) -> str:
 
 
 def _signed(change: float) -> str:
-    return "as it is" if abs(change) < 1e-9 else f"{100 * change:+g} %".replace("-", "−")
+    return "as it is" if abs(change) < _SAME else f"{100 * change:+.4g} %".replace("-", "−")
 
 
 def _capital(text: str) -> str:

@@ -8,31 +8,37 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clv.data.books import read_ledger, read_spending, within
+from clv.data.books import latest
 from clv.data.contract import Transactions
 from clv.data.engines import fetch
-from clv.errors import ConfigError
+from clv.data.rfm import RFM
+from clv.errors import ConfigError, gather
 from clv.evaluation.candidates import BY_LIKELIHOOD
 from clv.evaluation.choice import compare_models
+from clv.evaluation.cohorts import CohortLives, cohort_lives
 from clv.evaluation.compare import Comparison
+from clv.evaluation.contenders import CALIBRATED
 from clv.evaluation.origins import moved
 from clv.evaluation.results import Backtest
 from clv.evaluation.rolling import LAPLACE, backtest
 from clv.evaluation.study import Study, study
 from clv.fitting.inference import Inference
+from clv.fitting.plan import refuse_unless_whole
 from clv.forecasting.checks import REACH
 from clv.forecasting.economics import Economics
-from clv.forecasting.totals import Totals
+from clv.forecasting.totals import ALL, Totals
+from clv.planning.prospects import money
 from clv.planning.ratios import UnitEconomics, unit_economics
-from clv.planning.response import ResponseCurve
-from clv.planning.spending import RETENTION, Budget, budget
+from clv.planning.response import RETENTION, Spending
+from clv.planning.spending import Budget, budget
 from clv.planning.steps import Bridge, bridge
 from clv.planning.what_ifs import Scenarios, scenarios
-from clv.units import DAYS_PER_YEAR, add_months
+from clv.reporting.given import read_given
+from clv.units import DAYS_PER_YEAR, horizon_days, horizon_end
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,20 +48,9 @@ WINDOWS = ("6m", "3m", "1m")  # of a back-test, the longest that leaves as many 
 ENOUGH = 3
 SCORED = 2000  # customers whose forecast distributions are scored: coverage is right to .7 %
 SURE = 200_000  # customers from which a back-test takes parameters for certain: chance is all but everything
+NO_LEVEL = 1.0  # of a forecast that nothing has tested
 YEAR = 12  # months of spending that an acquisition cost is measured over
-
-
-@dataclass(frozen=True)
-class Spending:
-    """A budget to split: `total` for the horizon, with response curves by segment and of retention.
-
-    `bounds` are the least and the most to spend, by segment and "retention".
-    """
-
-    total: float
-    acquisition: Mapping[str, ResponseCurve] = field(default_factory=dict)
-    retention: ResponseCurve | None = None
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+_MEASURED = "CAC is acquisition spend ÷ customers first seen in the same time"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,11 +84,39 @@ class Review:
         """Model and formulas by the segment that customers are acquired in."""
         return next(c for c in self.study.comparisons if c.by == self.by)
 
+    @property
+    def spread(self) -> tuple[float, float]:
+        """5 and 95 % of what totals of money come to, ÷ their forecast, by how far past ones were off."""
+        level = self.study.forecast.levels.range
+        return level.low / level.middle, level.high / level.middle
+
+    @property
+    def judged(self) -> Mapping[Any, float] | None:
+        """How the method of this forecast did in the back-test, its level corrected if the forecast's is."""
+        if self.tested is None:
+            return None
+        rows: Mapping[Any, Mapping[Any, float]] = self.tested.summary.to_dict("index")
+        plain = rows[self.tested.choice]
+        corrected = self.study.forecast.level != 1
+        return rows.get(self.tested.choice + CALIBRATED, plain) if corrected else plain
+
     @cached_property
     def quarters(self) -> Totals:
         """Totals by segment and fiscal quarter, of existing customers, and of planned ones."""
         ahead = self.study.forecast
         return ahead.totals(self.by, "Q", self.plan, fiscal_year_start=self.year_start)
+
+    @cached_property
+    def people(self) -> Any:
+        """What was seen of each customer in its first days and in the last year; see `kpi_tables.people`."""
+        from clv.reporting.kpi_tables import people
+
+        return people(self)
+
+    @cached_property
+    def cohorts(self) -> CohortLives:
+        """What cohorts have brought by age, and will."""
+        return cohort_lives(self.study.orders, self.study.forecast)
 
     @cached_property
     def lifetime(self) -> Totals | None:
@@ -122,31 +145,41 @@ class Review:
         """A split of the budget, or break-evens where responses are not known."""
         if self.spending is None:
             return None
-        s = self.spending
-        used = [*s.acquisition, *([RETENTION] if s.retention else [])]
-        last = {name: cost for name, cost in self.last_year.items() if name in used}
-        return budget(
+        s, year = self.spending, self.spent_of_year
+        found = budget(
             self.study.forecast,
             self.comparison,
             s.total,
             s.acquisition,
             s.retention,
-            last_year=last,
+            last_year=self.last_year,
             bounds=s.bounds,
         )
+        if year is None or year.empty:
+            return found
+        return dataclasses.replace(found, notes=[*found.notes, f"Last year is {_span(year)}."])
 
     @property
     def spent_of_year(self) -> pd.DataFrame | None:
-        """Marketing spend of the last twelve months."""
-        if self.spent is None:
-            return None
-        return within(self.spent, add_months(self.study.as_of, -YEAR), self.study.as_of)
+        """Marketing spend of the last twelve months of whole periods."""
+        return None if self.spent is None else latest(self.spent, self.study.as_of, YEAR)
+
+    @property
+    def spent_span(self) -> str:
+        """The days of those months, in words; empty where no spend is known of them."""
+        year = self.spent_of_year
+        return "" if year is None or year.empty else _span(year)
+
+    @property
+    def cac_words(self) -> str:
+        """How the acquisition cost was measured, and over which days; empty where it was given."""
+        return next((note for note in self.notes if note.startswith(_MEASURED)), "")
 
     @property
     def last_year(self) -> dict[str, float]:
-        """What was spent in the last twelve months, by segment acquired in, and on retention."""
+        """What was spent in those months, by segment acquired in, and on retention."""
         year = self.spent_of_year
-        if year is None:
+        if year is None or year.empty:
             return {}
         sums = year.groupby(self.by)["acquisition_spend"].sum()
         return {str(k): float(v) for k, v in sums.items()} | {RETENTION: float(year["retention_spend"].sum())}
@@ -177,29 +210,29 @@ def review(
     model : of purchases; "auto" takes the likeliest of BG/NBD, MBG/NBD and Pareto/NBD
     holdout : last day of the calibration period of a hold-out by segment, which runs to as_of
     origins, window : of the back-test; 0 origins leave it out. The window is by default the longest of 6, 3
-        and 1 months before which there is log for three
+        and 1 months before which there is log for three. What it measures corrects the level of forecasts
+        that are as long as the window, and of no others
     plan : new customers to be acquired, as in `Forecast.totals`
     ledger, spend : net revenue by period, marketing spend by period and segment: path, frame or table
         Spend gives the acquisition cost where economics has none.
     spending : a budget to split
 
-    Raises DataError, ConfigError and FitError.
+    Raises DataError, ConfigError and FitError; all that is wrong with what is given is told before any fit.
     """
-    notes: list[str] = []
     rfm = orders.rfm()
     by = by or default_segment(orders)
     rfm.check_segments([by])
-    books = None if ledger is None else read_ledger(ledger, fiscal_year_start)
-    known = set(rfm.grouped((by,))[by])
-    spent = None if spend is None else read_spending(spend, by, known, fiscal_year_start)
-    if economics.cac is None and spent is not None:
-        economics = dataclasses.replace(economics, cac=measured_cac(orders, spent, by))
-    kind = likeliest(orders) if model == AUTO else _checked(model)
-    tested = None
+    chosen, wrong = _settings(rfm, model, origins, window)
+    beside = {"plan": plan, "ledger": ledger, "spend": spend, "spending": spending}
+    given = read_given(rfm, economics, by, fiscal_year_start, wrong, **beside)
+    economics, notes = _with_cac(orders, economics, given.spent, by)
+    notes += given.notes
+    kind = chosen or likeliest(orders)
+    tested: Backtest | None = None
+    level: float | Sequence[float] = NO_LEVEL
     if origins:
         progress("Back-testing")
-        tested = _tested(orders, economics, kind, inference, origins, window, notes)
-    level = 1.0 if tested is None else _level(tested, window, economics)
+        tested, level = _tested(orders, economics, kind, inference, origins, window, notes)
     found = study(
         orders,
         economics,
@@ -210,7 +243,17 @@ def review(
         acquired_by=by,
         progress=progress,
     )
+    books, spent = given.books, given.spent
     return Review(found, tested, by, plan, books, spent, spending, fiscal_year_start, tuple(notes))
+
+
+def _settings(rfm: RFM, model: Any, origins: Any, window: Any) -> tuple[type[Any] | None, list[str]]:
+    """Return the model, None where it is to be chosen, and what is wrong with it and with the back-test."""
+    wrong: list[str] = []
+    gather(wrong, lambda: refuse_unless_whole(0, origins=origins))
+    if window is not None:
+        gather(wrong, lambda: horizon_end(window, rfm.as_of, "window"))
+    return None if model == AUTO else gather(wrong, lambda: _checked(model)), wrong
 
 
 def _checked(model: Any) -> type[Any]:
@@ -230,20 +273,45 @@ def likeliest(orders: Transactions) -> type[Any]:
     return next(kind for kind in BY_LIKELIHOOD if kind.__name__ == best)
 
 
-def measured_cac(orders: Transactions, spent: pd.DataFrame, by: str) -> dict[str, float]:
-    """Acquisition spend of the last twelve months ÷ customers first seen in its periods, by segment."""
+def _with_cac(
+    orders: Transactions, economics: Economics, spent: pd.DataFrame | None, by: str
+) -> tuple[Economics, list[str]]:
+    """Return economics with an acquisition cost: measured where none is given, with notes."""
+    if economics.cac is not None or spent is None:
+        return economics, []
+    measured, notes = measured_cac(orders, spent, by)
+    return dataclasses.replace(economics, cac=measured), notes
+
+
+def measured_cac(orders: Transactions, spent: pd.DataFrame, by: str) -> tuple[dict[str, float], list[str]]:
+    """Acquisition spend of the last twelve months of whole periods ÷ customers first seen in them.
+
+    By segment and of all together, with notes: what was spent on segments that won nobody counts in that of
+    all.
+    """
     rfm = orders.rfm()
-    end = rfm.as_of
-    year = within(spent, add_months(end, -YEAR), end)
+    year = latest(spent, rfm.as_of, YEAR)
     if year.empty:
-        return {}
-    start = year["first"].min()
-    new = rfm.table.filter((rfm.table.first_date >= start) & (rfm.table.first_date <= year["last"].max()))
+        return {}, []
+    first = rfm.table.first_date
+    new = rfm.table.filter((first >= year["first"].min()) & (first <= year["last"].max()))
     rows = fetch(new.group_by(segment=new[by]).aggregate(customers=new.count())).to_pylist()
     count = {str(row["segment"]): int(row["customers"]) for row in rows}
     cost = year.groupby(by)["acquisition_spend"].sum()
     sums = {str(name): float(value) for name, value in cost.items()}
-    return {name: value / count[name] for name, value in sums.items() if count.get(name)}
+    notes = [f"{_MEASURED}, {_span(year)}."]
+    notes += [
+        f"CAC of {name} is not known: {money(value)} won nobody. It is in that of all customers."
+        for name, value in sums.items()
+        if value > 0 and name not in count
+    ]
+    whole = {ALL: sum(sums.values()) / sum(count.values())} if count else {}
+    return {name: value / count[name] for name, value in sums.items() if name in count} | whole, notes
+
+
+def _span(year: pd.DataFrame) -> str:
+    """Days from the first to the last of some periods, in words."""
+    return f"{year['first'].min()} to {year['last'].max()}, whole periods of {YEAR} months at most"
 
 
 def _tested(
@@ -254,13 +322,13 @@ def _tested(
     origins: int,
     window: str | None,
     notes: list[str],
-) -> Backtest | None:
-    """Back-test the model; None with a note where the log is too short."""
+) -> tuple[Backtest | None, float | Sequence[float]]:
+    """Back-test the model, and say what that makes of the level; with a note where the log is too short."""
     if len(orders.rfm()) > SURE and inference.method != "mle":
         inference = dataclasses.replace(inference, method="map")
     try:
         horizon = window or _window(orders, origins)
-        return backtest(
+        found = backtest(
             orders,
             [kind],
             origins=origins,
@@ -273,7 +341,8 @@ def _tested(
         if window or "C007" not in error.codes:
             raise
         notes.append(f"No back-test: {error.messages[0][5:]}")
-        return None
+        return None, NO_LEVEL
+    return found, _level(found, horizon, economics, orders.as_of_date)
 
 
 def _window(orders: Transactions, origins: int) -> str:
@@ -285,8 +354,7 @@ def _window(orders: Transactions, origins: int) -> str:
     return WINDOWS[-1]
 
 
-def _level(tested: Backtest, window: str | None, economics: Economics) -> float | Sequence[float]:
+def _level(tested: Backtest, window: str, economics: Economics, as_of: dt.date) -> Sequence[float]:
     """Return how far the level may be off; corrected only for the window that the correction is of."""
-    if window == economics.horizon:
-        return tested.level_range
-    return tested.spread
+    alike = horizon_days(window, as_of) == horizon_days(economics.horizon, as_of)
+    return tested.level_range if alike else tested.spread

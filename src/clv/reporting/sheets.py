@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _NUMBER_FORMATS = {
     "text": "@",
     "count": "#,##0",
-    "money": "#,##0.00;[Red]-#,##0.00",
-    "exact": "#,##0.00;[Red]-#,##0.00",
+    "money": "#,##0{decimals};[Red]-#,##0{decimals}",
+    "exact": "#,##0{decimals};[Red]-#,##0{decimals}",
+    "gain": "+#,##0{decimals};[Red]-#,##0{decimals}",
     "share": "0.0%",
     "signed": "+0.0%;-0.0%",
     "number": "#,##0.000",
@@ -80,8 +81,9 @@ class Part:
 class Book:
     """Sheets of one look, with unique names that Excel takes."""
 
-    def __init__(self, book: Any, name: str, as_of: dt.date) -> None:
+    def __init__(self, book: Any, name: str, as_of: dt.date, digits: int = 2) -> None:
         self.book, self.name, self.as_of = book, name, as_of
+        self.digits = digits  # decimals of money
         self.sheets: list[Sheet] = []
         self._formats: dict[tuple[str, str], Any] = {}
 
@@ -98,7 +100,9 @@ class Book:
     def look(self, kind: str, look: str = "") -> Any:
         """Return a format by the kind of a value and the words for its look."""
         if (kind, look) not in self._formats:
-            wanted: dict[str, Any] = {"num_format": _NUMBER_FORMATS[kind], "valign": "top"}
+            decimals = f".{'0' * self.digits}" if self.digits else ""
+            shown = _NUMBER_FORMATS[kind].format(decimals=decimals)
+            wanted: dict[str, Any] = {"num_format": shown, "valign": "top"}
             wanted |= {"text_wrap": True, "align": "left"} if kind == "text" else {}
             for word in look.split():
                 wanted |= _LOOKS[word]
@@ -285,7 +289,7 @@ class Sheet:
             self._words[row, column] = str(value)
             wide = float(_width(str(value)))
         else:
-            wide = len(show_value(value, kind if kind in FORMATS else "money"))
+            wide = len(show_value(value, kind if kind in FORMATS else "money", self.book.digits))
         self._longest[column] = max(self._longest.get(column, _NARROW), wide + 2)
 
 

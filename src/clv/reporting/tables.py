@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,14 @@ from clv.data.segments import SEGMENT_ORDER
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL, HoldoutResult
 from clv.evaluation.compare import SMALL, Comparison
-from clv.evaluation.inputs import ALL
 from clv.evaluation.metrics import top_share
 from clv.forecasting import simple
-from clv.forecasting.value import value_of_new
+from clv.forecasting.totals import ALL
+from clv.planning.prospects import Prospect
 from clv.reporting.grid import Column, Kind, Table
+from clv.reporting.held_columns import held_a_customer, with_holdout
 from clv.reporting.thresholds import TOP_SHARES
-from clv.units import in_words, percent
+from clv.units import DAYS_PER_YEAR, in_words, percent
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
@@ -46,6 +48,7 @@ def reconciliation(orders: Transactions) -> Table:
         frame,
         f"All rows of the input, as of {orders.as_of_date}; booked amounts, refunds negative.",
         total=True,
+        unit=orders.money_unit,
     )
 
 
@@ -102,6 +105,7 @@ def contenders(study: Study) -> Table:
         ),
         frame,
         _holdout_basis(study),
+        unit=study.orders.money_unit,
     )
 
 
@@ -124,17 +128,20 @@ def calibration(study: Study) -> Table:
 
 
 def new_customers(comparison: Comparison, money: str = "") -> Table:
-    """Value of a new customer by both formulas and the model, by segment."""
+    """Value of a new customer by both formulas and the model, by segment, with what a hold-out says."""
     frame, e = _segments(comparison), comparison.economics
     costs = (
         (
             Column("cac", "CAC", "money"),
+            Column("formula_1_charged", "Formula 1, less CAC × margin", "money"),
+            Column("formula_1_after_cac", "Formula 1, less CAC", "money"),
             Column("model_after_cac", "Model, discounted, after CAC", "money"),
-            Column("value_to_cac", "Value ÷ CAC", "ratio"),
         )
         if frame["cac"].notna().any()
         else ()
     )
+    sure = (Column("model_new_p05", "Model, 5 %", "money"), Column("model_new_p95", "Model, 95 %", "money"))
+    frame, held = with_holdout(frame, comparison)
     columns = (
         Column("segment", _heading(comparison.by), "text"),
         Column("customers", "Customers", "count"),
@@ -144,14 +151,17 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
         Column("formula_1_within", "Formula 1", "money"),
         Column("formula_2_within", "Formula 2", "money"),
         Column("model_new", "Model", "money"),
+        *(sure if frame["model_new_p05"].notna().any() else ()),
         Column("ratio", "Model ÷ formula 1", "ratio"),
+        *held,
         *costs,
     )
+    tested = f" Hold-out: {comparison.tested}." if held else ""
     basis = (
         f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first order, "
         f"contribution at {percent(e.margin)} margin{' in ' + money if money else ''}, before acquisition "
         f"cost and undiscounted unless a column says otherwise (discounted: {percent(e.discount)} a year); "
-        f"as of {comparison.as_of}. Churn: {e.churn_rule().sentence}."
+        f"as of {comparison.as_of}. Churn: {e.churn_rule().sentence}.{_left_out(comparison)}{tested}"
     )
     title = f"What a new customer is worth, by {segment_words(comparison.by)}"
     return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -185,10 +195,23 @@ def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
         f"Per customer at {percent(e.margin)} margin{' in ' + money if money else ''}, as of "
         f"{comparison.as_of}. Orders so far are cut off by the as-of date. Formula 2 is undiscounted and "
         f"runs for ever, before acquisition cost; the model covers {in_words(e.horizon)}. Not one basis: "
-        "the table above has that."
+        f"the table above has that.{_left_out(comparison)}"
     )
     title = f"The formulas as usually quoted, by {segment_words(comparison.by)}"
     return Table(f"quoted_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
+
+
+def _left_out(comparison: Comparison) -> str:
+    """Say why formula 2 is empty, where it is."""
+    if comparison.table["formula_2"].notna().all():
+        return ""
+    whole, period = comparison.table.T[ALL], comparison.economics.churn_rule().period_days
+    young = whole["exposure_days"] < period * whole["customers"]
+    return (
+        " Formula 2 of a segment is empty where nobody was lost, or has been there long enough to be, and "
+        f"where customers are on average younger than its period of {period:.0f} days, in which first orders "
+        f"would count more than once.{' All customers are younger too, and shown all the same.' * young}"
+    )
 
 
 def existing_customers(study: Study, comparison: Comparison) -> Table:
@@ -208,7 +231,8 @@ def existing_customers(study: Study, comparison: Comparison) -> Table:
         f"{percent(e.discount)} a year, acquisition cost sunk; the run-rate undiscounted."
     )
     title = f"What existing customers are worth, by {segment_words(comparison.by)}"
-    return Table(f"existing_by_{comparison.by}", title, columns, frame, basis, total=True)
+    name, money = f"existing_by_{comparison.by}", study.orders.money_unit
+    return Table(name, title, columns, frame, basis, total=True, unit=money)
 
 
 def holdout_segments(study: Study, comparison: Comparison) -> Table:
@@ -217,10 +241,16 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
         raise ConfigError(f"C007 there is no hold-out by {comparison.by}: none was set, or it has no dates.")
     frame = comparison.holdout
     frame = pd.concat([_ordered(frame.drop(index=ALL)), frame.loc[[ALL]]])
-    per = frame.div(frame["customers"], axis=0).assign(customers=frame["customers"])
+    plain = frame.drop(columns=["inside"])
+    per = (
+        plain.div(plain["customers"], axis=0)
+        .assign(customers=plain["customers"])
+        .join(held_a_customer(frame))
+    )
     per["few"] = per["customers"] < SMALL
     per.insert(0, "segment", _marked(per))
     per["error"] = per[MODEL] / per["actual"] - 1
+    basis = _holdout_basis(study, f"revenue a customer ({study.orders.money_unit})")
     return Table(
         f"holdout_by_{comparison.by}",
         f"Forecast and actual of the hold-out, by {segment_words(comparison.by)} at the cut",
@@ -229,6 +259,9 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
             Column("customers", "Customers", "count"),
             Column("actual", "Actual", "money"),
             Column(MODEL, "Model", "money"),
+            Column("low", "5 %", "money"),
+            Column("high", "95 %", "money"),
+            Column("held_inside", "Inside the band", "text"),
             Column("error", "Model's error", "signed"),
             Column("Formula 1", "Formula 1", "money"),
             Column("Formula 2", "Formula 2", "money"),
@@ -236,7 +269,7 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
             Column("Own rate", "Own rate", "money"),
         ),
         per,
-        _holdout_basis(study, f"revenue a customer ({study.orders.money_unit})"),
+        f"{basis} Bands: {_tested(study).forecast.doubt}.",
         total=True,
         unit=study.orders.money_unit,
     )
@@ -262,10 +295,10 @@ def concentration(study: Study) -> Table:
             Column("top", "Customers", "text"),
             Column("customers", "How many", "count"),
             Column("ahead", f"Of the next {in_words(study.economics.horizon)}", "share"),
-            Column("past", "Of the past", "share"),
+            Column("past", f"Of contribution to {study.as_of}, ranked by that", "share"),
         ),
         pd.DataFrame(rows),
-        f"{study.forecast.basis}. Past: contribution to {study.as_of}; each column ranked by itself.",
+        f"{study.forecast.basis}.",
     )
 
 
@@ -273,15 +306,12 @@ def ages(study: Study) -> Table:
     """Value of a customer by age: model, observed, and what formula 1 implies."""
     e, longest = study.economics, int(study.ages["months"].max())
     months = np.arange(0, max(36, longest + 12) + 1, 1)
-    model = [
-        value_of_new(
-            study.purchase, study.spend, study.rfm, f"{m}m" if m else "1d", margin=e.margin, discount=0.0
-        )
-        for m in months
-    ]
+    newcomer = Prospect(ALL, {}, dataclasses.replace(study.forecast, discount=0.0))
+    model = [newcomer.value_by(f"{m}m" if m else "1d") for m in months]
     overall = _overall(study)
-    days = months * 365.25 / 12
-    within = simple.orders_within(overall["orders_per_customer"], overall["repeat_rate_year"] / 365.25, days)
+    days = months * DAYS_PER_YEAR / 12
+    rate = overall["repeat_rate_year"] / DAYS_PER_YEAR
+    within = simple.orders_within(overall["orders_per_customer"], rate, days)
     churn_days = e.churn_rule().period_days
     frame = pd.DataFrame({"months": months, "model": model})
     seen = study.ages.set_index("months")["revenue"] * e.margin
@@ -302,8 +332,9 @@ def ages(study: Study) -> Table:
         ),
         frame,
         f"Per customer from the first order on, contribution at {percent(e.margin)} margin in "
-        f"{study.orders.money_unit}, undiscounted, before acquisition cost. Actual: customers old enough for "
-        "each month. Formula 1 stops at the orders a customer has placed so far.",
+        f"{study.orders.money_unit}, undiscounted, before acquisition cost{study.forecast.levels.words}. "
+        "Actual: customers old enough for each month. Formula 1 stops at the orders a customer has placed so "
+        "far.",
         unit=study.orders.money_unit,
     )
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from clv.evaluation.study import Study
 from clv.forecasting.totals import ALL
 from clv.reporting.bridge_sheets import bridge_sheets
 from clv.reporting.budget_sheet import budget_sheet
-from clv.reporting.grid import Page
+from clv.reporting.grid import Headline, Page
 from clv.reporting.inputs_sheet import EACH, input_sheet
 from clv.reporting.live_sheets import formula_sheet, payback_sheet, value_sheet
 from clv.reporting.reviews import Review
@@ -34,7 +36,9 @@ def write(source: Review | Study, pages: Sequence[Page], name: str, path: Path) 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(path, options) as file:
         file.set_properties({"title": f"Customer value: {name}"})
-        book, basis = Book(file, name, review.study.as_of), f"{review.study.forecast.basis}."
+        study = review.study
+        book = Book(file, name, study.as_of, study.orders.digits)
+        basis = f"{study.forecast.basis}."
         first = book.add("Summary", f"Customer value: {name}", basis)
         _live_sheets(book, review, input_sheet(book, review))
         seen: set[str] = set()
@@ -43,17 +47,18 @@ def write(source: Review | Study, pages: Sequence[Page], name: str, path: Path) 
                 if table.name not in seen and not table.name.startswith(_ALIVE):
                     seen.add(table.name)
                     book.add(table.name, table.title, table.basis or basis).table(table)
-        _summary(first, book, pages)
+        _summary(first, book, pages, study.orders.money_unit)
         book.finish()
 
 
 def _live_sheets(book: Book, review: Review, costs: Mapping[str, str]) -> None:
     """Add the sheets that follow the inputs."""
-    places = {}
+    places, given = {}, review.study.economics.cac
+    whole = {ALL: costs[ALL]} if isinstance(given, Mapping) and ALL in given else {}
     for comparison in review.study.comparisons:
         own = comparison.by == review.by
         if own or not comparison.behavioural:
-            alike = dict.fromkeys(comparison.table.index, costs[EACH]) if EACH in costs else {}
+            alike = dict.fromkeys(comparison.table.index, costs[EACH]) if EACH in costs else whole
             places[comparison.by] = formula_sheet(book, comparison, costs if own else alike)
     cells = places[review.by]
     worth = value_sheet(book, review, cells)
@@ -64,13 +69,12 @@ def _live_sheets(book: Book, review: Review, costs: Mapping[str, str]) -> None:
     totals_sheet(book, review)
 
 
-def _summary(sheet: Sheet, book: Book, pages: Sequence[Page]) -> None:
+def _summary(sheet: Sheet, book: Book, pages: Sequence[Page], unit: str) -> None:
     """Headlines, status lights and findings of this run, and where to find what."""
     sheet.note(2, "Figures of this run. Only sheets with a green tab follow the Inputs.")
     row = 4
     for headline in pages[0].headlines:
-        band = f". {headline.band}" if headline.band else ""
-        _line(sheet, row, headline.label, headline.value, f"{headline.note}{band}", "bold")
+        _headline(sheet, row, headline, unit)
         row += 1
     for light in pages[0].lights:
         row += 1
@@ -85,17 +89,28 @@ def _summary(sheet: Sheet, book: Book, pages: Sequence[Page]) -> None:
     for other in book.sheets[1:]:
         row += 1
         sheet.link(row, 0, other)
-        sheet.put(row, 2, other.title)
-    sheet.widen({0: 36, 1: 18, 2: 100})
+        sheet.put(row, 3, other.title)
+    sheet.widen({0: 36, 1: 18, 2: 8, 3: 100})
+
+
+def _headline(sheet: Sheet, row: int, headline: Headline, unit: str) -> None:
+    """A number of the first page as one, with its currency beside it."""
+    band = f". {headline.band}" if headline.band else ""
+    known = np.isfinite(headline.amount)
+    shown, kind = (headline.amount, headline.kind) if known else (headline.value, "text")
+    sheet.put(row, 0, headline.label)
+    sheet.put(row, 1, shown, kind, "bold right")
+    sheet.put(row, 2, unit if known else "")
+    sheet.put(row, 3, f"{headline.note}{band}")
 
 
 def _line(sheet: Sheet, row: int, name: str, value: str, words: str, look: str = "") -> None:
     sheet.put(row, 0, name)
     if value:
         sheet.put(row, 1, value, "text", look)
-    sheet.put(row, 2, words)
+    sheet.put(row, 3, words)
 
 
 def _heads(sheet: Sheet, row: int, first: str, last: str) -> None:
-    for j, label in enumerate((first, "", last)):
+    for j, label in enumerate((first, "", "", last)):
         sheet.head(row, j, label, "text")

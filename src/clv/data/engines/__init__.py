@@ -7,7 +7,7 @@ Nothing outside this package names an engine. What the rest of `clv` needs of on
 from typing import Literal, get_args
 
 from clv.data.engines.functions import epoch_seconds, least, plain_text, sha256, sort_key
-from clv.data.engines.running import fetch, keep, to_pandas, view, write_parquet
+from clv.data.engines.running import fetch, keep, to_pandas, view, write_table
 from clv.data.engines.transfers import upload
 
 ROW = "clv: row number"  # a name that nobody has: the row, from 1, in a source that has an order
@@ -27,5 +27,5 @@ __all__ = [
     "to_pandas",
     "upload",
     "view",
-    "write_parquet",
+    "write_table",
 ]

@@ -61,7 +61,10 @@ def _not_found(path: Path, name: str) -> NoReturn:
         raise DataError(
             f'I001 the folder {name} holds no Parquet files. Of CSV, give a glob: "{name}/*.csv".'
         )
-    raise DataError(f"I001 file not found: {name}. Paths in a config are relative to the config file.")
+    raise DataError(
+        f"I001 file not found: {name}. Paths in a config are relative to the config file, in Python to the "
+        "folder that you work in."
+    )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

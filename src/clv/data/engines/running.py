@@ -115,8 +115,8 @@ def _forget() -> None:
                 drop(name)
 
 
-def write_parquet(expr: Any, path: str | Path) -> None:
-    """Write the rows of a table expression to one Parquet file: all of it, or nothing.
+def write_table(expr: Any, path: str | Path, *, csv: bool = False) -> None:
+    """Write the rows of a table expression to one file, Parquet or CSV: all of it, or nothing.
 
     They stream, but for Spark, which hands them over at once. OutputError O002 where the file cannot be
     written; else as `fetch`.
@@ -127,7 +127,7 @@ def write_parquet(expr: Any, path: str | Path) -> None:
         with coded(_CALLED.get(engine(expr), "the data")):
             try:
                 part.open("wb").close()
-                _write(expr, part)
+                _write(expr, part, csv)
                 part.replace(path)
             except Exception as error:
                 of_disk = isinstance(error, OSError) and not isinstance(error, ConnectionError)
@@ -142,16 +142,19 @@ def write_parquet(expr: Any, path: str | Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _write(expr: Any, path: Path) -> None:
-    import pyarrow.parquet as pq
+def _write(expr: Any, path: Path, csv: bool) -> None:
+    import pyarrow.csv
+    import pyarrow.parquet
 
     name, connection = engine(expr), expr.get_backend()
     if name == "duckdb":
         connection._run_pre_execute_hooks(expr)
         target, query = str(path).replace("'", "''"), connection.compile(expr)
-        connection.raw_sql(f"COPY ({query}) TO '{target}' (FORMAT parquet, USE_TMP_FILE false)")
+        kind = "csv, HEADER" if csv else "parquet"
+        connection.raw_sql(f"COPY ({query}) TO '{target}' (FORMAT {kind}, USE_TMP_FILE false)")
         return
     schema = expr.schema().to_pyarrow()
-    with pq.ParquetWriter(path, schema) as writer:
+    open_file = pyarrow.csv.CSVWriter if csv else pyarrow.parquet.ParquetWriter
+    with open_file(path, schema) as writer:
         for batch in batches(expr, schema):
             writer.write_batch(batch)
