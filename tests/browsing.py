@@ -56,12 +56,14 @@ return Object.entries(found);
 # The paper, and the colours of each kind of shape and line: what fills it, what edges it.
 SHAPES = f"""{_COLOURS}
 const found = {{}};
+const behind_text = '[id*="-text_"] [id*="-patch_"]';  // of the paper's own colour: none of it is to be seen
+const unseen = 'defs, clipPath, pattern, ' + behind_text;
 const drawn = '.chart :is(path, use, rect, line, polygon, circle)';
-for (const e of [...document.querySelectorAll(drawn)].filter(e => !e.closest('defs, clipPath, pattern'))) {{
+for (const e of [...document.querySelectorAll(drawn)].filter(e => !e.closest(unseen))) {{
   const style = getComputedStyle(e), seen = [];
   for (const [colour, opacity] of [[style.fill, style.fillOpacity], [style.stroke, style.strokeOpacity]]) {{
-    const ground = colour.startsWith('url') && document.querySelector(colour.match(/#[^"')]+/)[0] + ' rect');
-    const solid = ground ? getComputedStyle(ground).fill : colour;
+    const filled = colour.startsWith('url') && document.querySelector(colour.match(/#[^"')]+/)[0] + ' rect');
+    const solid = filled ? getComputedStyle(filled).fill : colour;
     if (solid === 'none') continue;
     seen.push(hex(solid.replace(/rgb\\(([^)]*)\\)/, `rgba($1, ${{opacity}})`), parts(paper)));
   }}

@@ -53,7 +53,7 @@ def test_a_sound_log_stops_nothing(job: Job) -> None:
 def test_a_currency_that_is_not_named_is_assumed_and_said(job: Job, small_log: pd.DataFrame) -> None:
     note = "no currency is named: amounts are taken as USD. Set currency to theirs."
     (finding,) = found(job(config=PLAIN)).findings
-    assert (finding.code, finding.severity, finding.message) == ("D049", "W", note)
+    assert (finding.code, finding.severity, finding.message) == ("D051", "W", note)
     assert found(job(small_log.assign(currency="CHF"), PLAIN)).findings == []
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,14 +232,17 @@ def test_flows_are_cut_at_the_points_of_then(then: Run, now: Run) -> None:
         if key.startswith("to_") and row["before"] != ALL and row[key] > 0
     }
     assert found == counts.to_dict()
-    assert shown.frame["total"].iloc[-1] == len(both)
-    worth = next(t for t in page(now, "movement").tables if t.name == "movement_value").frame
-    for name, rows in both.groupby("before"):
-        row = worth[worth["segment"] == name].iloc[0]
+    assert shown.frame["total"].iloc[:-1].sum() == len(both)
+    assert math.isnan(shown.frame["total"].iloc[-1])  # of both days together: a number of neither
+    table = next(t for t in page(now, "movement").tables if t.name == "movement_value")
+    worth = table.frame.set_index("segment")
+    came = both["before"] == "New since then"
+    for name, rows in both[~came].groupby("before"):
+        row = worth.loc[name]
         assert row["customers"] == len(rows)
         assert row["value_now"] == pytest.approx(rows["clv_mean_now"].sum())
-        if name != "New since then":
-            assert row["value_then"] == pytest.approx(rows["clv_mean_then"].sum())
+        assert row["value_then"] == pytest.approx(rows["clv_mean_then"].sum())
+    assert f"Not in it: {came.sum()} who are new since then" in table.basis
 
 
 def test_who_is_at_risk_is_listed_beside_the_report_and_not_in_it(then: Run, now: Run) -> None:

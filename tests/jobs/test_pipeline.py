@@ -414,9 +414,9 @@ def test_a_run_keeps_what_was_found_and_every_row_of_it(
     log.loc[[3, 8, 13], "customer_id"] = None
     config = load(job(log, config_text.replace("[holdout]\ncut = 2025-06-30\n", 'horizon = "4y"\n')))
     made = run(config)
-    assert [f["code"] for f in made.manifest["findings"]] == ["D003", "D034", "D042"]
+    assert [f["code"] for f in made.manifest["findings"]] == ["D003", "D034", "D042", "D051"]
     rows = pd.read_parquet(made.folder / "checks.parquet")
-    assert list(rows["code"]) == ["D003", "D003", "D003", "D034", "D042"]
+    assert list(rows["code"]) == ["D003", "D003", "D003", "D034", "D042", "D051"]
     assert list(rows["row"][:3]) == [4, 9, 14]
     page = (made.folder / "report.html").read_text(encoding="utf-8")
     assert "of it is extrapolated" in page

@@ -169,7 +169,7 @@ def test_cac_columns_stand_only_where_a_cac_is_known(small_study: Study) -> None
         *("segment", "customers", "aov", "orders_within", "churn"),
         *("formula_1_within", "formula_2_within", "model_new", "ratio"),
     ]
-    held = ["held_model", "held_low", "held_high", "held_actual", "held_inside"]
+    held = ["held_model", "held_actual", "held_inside"]
     costs = ["cac", "formula_1_charged", "formula_1_after_cac", "model_after_cac"]
     assert by["country"] == [*plain, *held]
     assert by["channel"] == [*plain, *held, *costs]
@@ -189,8 +189,8 @@ def test_the_holdout_stands_beside_the_value_of_each_segment(small_study: Study)
     held, frame = country.holdout, tables.new_customers(country).frame
     assert held is not None
     for name, row in frame.iterrows():
-        each = held.loc[name, [MODEL, "low", "high", "actual"]] / held.loc[name, "customers"]
-        found = row[["held_model", "held_low", "held_high", "held_actual"]]
+        each = held.loc[name, [MODEL, "actual"]] / held.loc[name, "customers"]
+        found = row[["held_model", "held_actual"]]
         assert found.tolist() == pytest.approx(each.tolist())
         assert row["held_inside"] == ("yes" if held.loc[name, "inside"] else "no")
     gone = dataclasses.replace(country, holdout=held.drop(index="CZ"))  # nobody was in it at the cut

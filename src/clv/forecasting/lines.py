@@ -11,12 +11,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, gammaln, ndtri
 
 from clv.forecasting.stream import Base, Block, Cell, discounted_counts, over_blocks, samples, step_ends
+from clv.models.draws import some
+from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
 from clv.models.simulation import Future
 from clv.models.special import unit_nodes
@@ -25,8 +29,11 @@ MEASURES = ("active", "orders", "revenue", "value")
 FEW = 50  # customers of a line that are drawn one by one: of more, chance is as good as gamma
 DRAWS = 250  # of the parameters
 FUTURES = 4  # of each, where customers are drawn one by one
-_PARTS, _NUMBERS = (DRAWS, 125, 50), 5_000_000  # draws, and draws times histories
-_AGES = 0.02  # of their logarithm, between ages whose chance around a total is taken for the same
+_PARTS = {DRAWS: 20_000, 125: 40_000, 50: np.inf}  # draws, and up to how many histories
+MOST = 4096  # histories at a time: the more share their ages, the less a draw costs
+_AT_HAND = 32_768  # draws × histories at a time: what a processor keeps at hand
+_AGES, _COARSEST = 0.02, 0.2  # of their logarithm, between ages whose chance is taken for the same: of
+_FOR = 500  # histories; of more it grows with their root, as the differences average out
 _ENOUGH = 2000  # futures of a cell for its part of a variance, to which many cells add up
 _TOGETHER = 64  # customers that are drawn at a time
 _NORMALS = ndtri((np.arange(32) + 0.5) / 32)
@@ -46,7 +53,7 @@ class Line:
     def __add__(self, other: Line) -> Line:
         """Return the totals of both, of draws of the same parameters."""
         size = max(self.drawn.shape[-1], other.drawn.shape[-1])
-        one, two = (np.repeat(line.drawn, size // line.drawn.shape[-1], axis=-1) for line in (self, other))
+        one, two = (stretched(line.drawn, size) for line in (self, other))
         return Line(self.expected + other.expected, one + two, self.variance + other.variance)
 
     def scaled(self, level: Array, middle: float) -> Line:
@@ -60,8 +67,7 @@ class Line:
         """Draws of the totals, and as many of a factor: one where it is certain."""
         certain = not np.ptp(factor)
         size = max(self.drawn.shape[-1], 1 if certain else len(factor))
-        drawn = np.repeat(self.drawn, size // self.drawn.shape[-1], axis=-1)
-        return drawn, middle if certain else np.repeat(factor, size // len(factor))
+        return stretched(self.drawn, size), middle if certain else stretched(factor, size)
 
     def valued(self, margin: Array, middle: float) -> Line:
         """Return the same with contribution behind revenue, value at the margin: of each draw, and mean."""
@@ -77,6 +83,12 @@ class Line:
     def quantiles(self, levels: Sequence[float]) -> Array:
         """Quantiles over draws and chance, (levels, measures, spans): a mixture of gammas."""
         return mixed(self.drawn, self.variance[..., None], levels)
+
+
+def stretched(drawn: Array, size: int) -> Array:
+    """Draws, (…, draws), each so often that there are `size`, beside those of which they are some evenly."""
+    here = drawn.shape[-1]
+    return drawn[..., np.arange(size) * here // size]
 
 
 def mixed(drawn: Array, variance: Array, levels: Sequence[float]) -> Array:
@@ -118,8 +130,10 @@ class Rows:
 
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     """Return the totals of every line, their customers drawn one by one, or taken together as gamma."""
-    base = rows.base.paired(_draws(len(rows.base.history)))
-    base = base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=_AGES)
+    base = rows.base.paired(enough(len(rows.base.history)))
+    base = (
+        base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=_coarse(len(base.history)))
+    )
     rows = dataclasses.replace(rows, base=base)
     shape = (len(MEASURES), rows.lines, len(rows.ends) + 1)
     expected, variance = np.zeros(shape), np.zeros(shape)
@@ -130,20 +144,22 @@ def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
         sums = _Sums(rows, block)
         if one_by_one:
             return sums.expected(), np.zeros(()), _drawn_one_by_one(rows, block, drawn.shape[-1])
-        return sums.expected(), sums.within(moments), sums.drawn()
+        return sums.expected(), sums.within(moments), sums.drawn
 
-    for parts in over_blocks(base, of_block, whole=one_by_one):
+    for parts in over_blocks(base, of_block, whole=one_by_one, most=0 if one_by_one else MOST):
         for total, part in zip((expected, variance, drawn), parts, strict=True):
             total += part
     return [Line(expected[:, at], drawn[:, at], np.maximum(variance[:, at], 0.0)) for at in range(rows.lines)]
 
 
-def _draws(histories: int) -> int:
-    """Draws for so many histories: the more there are, the better their parameters are known.
+def enough(histories: int) -> int:
+    """Draws for so many histories: the more there are, the better their parameters are known."""
+    return next(draws for draws, most in _PARTS.items() if histories <= most)
 
-    All are parts of `DRAWS`, so that lines of different bases add up draw by draw.
-    """
-    return next((d for d in _PARTS if d * histories <= _NUMBERS), _PARTS[-1])
+
+def _coarse(histories: int) -> float:
+    """How far ages may be apart that share futures, of their logarithm."""
+    return float(np.clip(_AGES * np.sqrt(histories / _FOR), _AGES, _COARSEST))
 
 
 class _Sums:
@@ -154,11 +170,29 @@ class _Sums:
         self._rows, self._block = rows, block
         self._sums = np.stack([rows.customers[at], rows.spend[at], rows.squares[at]])  # n, ΣS, ΣS²
         self._member = np.equal.outer(np.arange(rows.lines), rows.line[at]).astype(float)
-        self._active, self._counts, self._kept = _means(rows, block)
         terms = block.spend.expected_spend_terms(rows.base.spend_days[at])
-        self._e = [rows.base.paid_share * np.broadcast_to(e, self._active.shape[1:]) for e in terms]
+        shape = block.stages.shape[1:]
+        self._e = [rows.base.paid_share * np.broadcast_to(e, shape) for e in terms]
+        self._means, self._squares = (np.zeros((3, len(rows.ends) + 1, len(at))) for _ in range(2))
+        self.drawn = np.zeros((len(MEASURES), rows.lines, len(rows.ends) + 1, shape[0]))
+        step = max(1, _AT_HAND // len(at))
+        for first in range(0, shape[0], step):
+            self._take(slice(first, first + step))
+        self._means /= shape[0]
+        self._squares /= shape[0]
 
-    @property
+    def _take(self, draws: slice) -> None:
+        """Add what customers do in some of the draws."""
+        n, worth = self._sums[0], self._worth[draws]
+        model = some(self._block.purchase, draws)
+        active, counts, kept = found = _means(self._rows, self._block.history, model, worth.shape)
+        parts = ((active, n), (counts, n), (counts, worth), (kept, worth))
+        self.drawn[..., draws] = np.stack([np.moveaxis((v * w) @ self._member.T, -1, 0) for v, w in parts])
+        for at, values in enumerate(found):
+            self._means[at] += values.sum(axis=1)
+            self._squares[at] += np.einsum("sdh,sdh->sh", values, values)
+
+    @cached_property
     def _worth(self) -> Array:
         """Value expected of one purchase of each customer of a history, summed, (draws, histories)."""
         return np.asarray(self._e[0] * self._sums[0] + self._e[1] * self._sums[1])
@@ -166,41 +200,34 @@ class _Sums:
     def expected(self) -> Array:
         """Sums (measures, lines, spans) of means over draws, purchases and spend apart, as of a customer."""
         n, worth = self._sums[0], self._worth.mean(axis=0)
-        active, counts, kept = (v.mean(axis=1) for v in (self._active, self._counts, self._kept))
+        active, counts, kept = self._means
         mean = np.stack([active * n, counts * n, counts * worth, kept * worth])
         return np.asarray(np.einsum("msh,lh->mls", mean, self._member))
-
-    def drawn(self) -> Array:
-        """Sums in each draw, (measures, lines, spans, draws)."""
-        n, worth = self._sums[0], self._worth
-        parts = ((self._active, n), (self._counts, n), (self._counts, worth), (self._kept, worth))
-        return np.stack([np.moveaxis((v * w) @ self._member.T, -1, 0) for v, w in parts])
 
     def within(self, moments: Moments) -> Array:
         """Variances within a draw, (measures, lines, spans): of squares what the squared means leave."""
         n, spend, squares = self._sums
         (a, b), mean = self._e, np.mean
         worth = mean(a**2, axis=0) * n + 2 * mean(a * b, axis=0) * spend + mean(b**2, axis=0) * squares
-        means = [mean(v**2, axis=1) for v in (self._active, self._counts, self._counts, self._kept)]
-        found = -np.stack(means) * np.stack([n, n, worth, worth])[:, None]
-        found[0] += self._active.mean(axis=1) * n
+        found = -self._squares[[0, 1, 1, 2]] * np.stack([n, n, worth, worth])[:, None]
+        found[0] += self._means[0] * n
         first = 0
         for cell in self._block.cells():
-            some = slice(first, first + len(cell.rows))
-            first = some.stop
+            here = slice(first, first + len(cell.rows))
+            first = here.stop
             single, square = _futures(self._rows, cell)
-            found[1, :, some] += square[0] * n[some]
-            pairs, alone = moments.of(cell, self._sums[:, some])
-            found[2:, :, some] += square * pairs + single * alone
+            found[1, :, here] += square[0] * n[here]
+            pairs, alone = moments.of(cell, self._sums[:, here])
+            found[2:, :, here] += square * pairs + single * alone
         return np.asarray(np.einsum("msh,lh->mls", found, self._member))
 
 
-def _means(rows: Rows, block: Block) -> tuple[Array, Array, Array]:
-    """P(a purchase), purchases and discounted purchases by span and of all, (spans, draws, histories)."""
-    model, h, ends = block.purchase, block.history, rows.ends
+def _means(rows: Rows, h: PurchaseHistory, model: Any, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """P(a purchase), purchases and discounted purchases by span and of all, each (spans, *shape)."""
+    ends = rows.ends
 
     def each(values: Sequence[Array]) -> Array:
-        return np.stack([np.broadcast_to(v, block.stages.shape[1:]) for v in values])
+        return np.stack([np.broadcast_to(v, shape) for v in values])
 
     def spans(reached: Array) -> Array:
         return np.concatenate([np.diff(reached, axis=0, prepend=0), reached[-1:]])

@@ -151,13 +151,17 @@ class Block:
             )
 
 
-def over_blocks[R](base: Base, work: Callable[[Block], R], *, whole: bool = False) -> Iterator[R]:
+def over_blocks[R](
+    base: Base, work: Callable[[Block], R], *, whole: bool = False, most: int = 0
+) -> Iterator[R]:
     """Yield what `work` finds of every block, on a few threads, in order.
 
-    Pieces of a cell too large for a block have the same futures; `whole` keeps it together.
+    Pieces of a cell too large for a block have the same futures; `whole` keeps it together. A block has
+    `most` histories, by default as many as all draws at once leave room for.
     """
     order, starts = _cells(base)
-    blocks = (Block(base, order[b[0] : b[-1]], b - b[0]) for b in _blocks(starts, base.draws, whole))
+    most = most or max(1, _CELLS // base.draws)
+    blocks = (Block(base, order[b[0] : b[-1]], b - b[0]) for b in _blocks(starts, most, whole))
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(work, blocks)
 
@@ -171,9 +175,8 @@ def _cells(base: Base) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return order, np.append(np.flatnonzero(new), len(order))
 
 
-def _blocks(starts: NDArray[np.intp], draws: int, whole: bool) -> Iterator[NDArray[np.intp]]:
+def _blocks(starts: NDArray[np.intp], most: int, whole: bool) -> Iterator[NDArray[np.intp]]:
     """Boundaries of cells in blocks: as many as fit, and no cell in pieces but one too large."""
-    most = max(1, _CELLS // draws)
     first = 0
     while first < len(starts) - 1:
         last = int(np.searchsorted(starts, starts[first] + most, side="right")) - 1

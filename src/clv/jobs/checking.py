@@ -89,7 +89,7 @@ def check(config: Config) -> Checked:
 
 
 def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
-    """D031, D032, D034, D043, D049, and what only a log can tell of a config: C007, C008, P001 to P003."""
+    """D031, D032, D034, D043, D051, and what only a log can tell of a config: C007, C008, P001 to P003."""
     rfm, economics = orders.rfm(), config.assumptions()
     days = horizon_days(economics.horizon, orders.as_of_date)
     found = [*check_size(rfm), *check_span(rfm, days), *check_restated(config, orders)]
@@ -115,11 +115,11 @@ def _of_the_job(config: Config, orders: Transactions) -> list[Finding]:
 
 
 def _currency(orders: Transactions) -> list[Finding]:
-    """D049 for amounts of which nothing says in what currency they are."""
+    """D051 for amounts of which nothing says in what currency they are."""
     if orders.currency is not None or any(orders.currencies):
         return []
     note = f"no currency is named: amounts are taken as {orders.money_unit}. Set currency to theirs."
-    return [Finding("D049", "W", note)]
+    return [Finding("D051", "W", note)]
 
 
 def as_json(checked: Checked) -> dict[str, Any]:

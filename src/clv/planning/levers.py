@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from clv.forecasting.customers import Forecast
-from clv.forecasting.lines import DRAWS
+from clv.forecasting.lines import MOST, enough, stretched
 from clv.forecasting.stream import Base, Block, over_blocks
 from clv.forecasting.value import new_customer_value
 from clv.models.draws import evenly, mean_over_draws
@@ -90,7 +90,7 @@ class Existing:
 
     def drawn(self, pace: float = 1.0) -> Array:
         """The same in each draw of the parameters."""
-        base, forecast = self.base.paired(DRAWS), self.forecast
+        base, forecast = self.base.paired(enough(len(self.base.history))), self.forecast
 
         def of_block(block: Block) -> Array:
             at = block.rows
@@ -99,8 +99,8 @@ class Existing:
             made = np.atleast_2d(_at_pace(block.purchase, block.history, forecast, pace) * worth)
             return np.asarray(made.sum(axis=-1), dtype=float)
 
-        total = np.sum(list(over_blocks(base, of_block)), axis=0)
         draws = forecast.draws
+        total = stretched(np.sum(list(over_blocks(base, of_block, most=MOST)), axis=0), draws)
         return np.asarray(forecast.levels.drawn(draws) * forecast.margins.drawn("", draws) * total)
 
     @cached_property

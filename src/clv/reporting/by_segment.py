@@ -61,8 +61,8 @@ def hide_few(frame: pd.DataFrame) -> None:
 
 def ahead(review: Review) -> str:
     """What the value of an existing customer is, in words."""
-    length = in_words(review.study.economics.horizon)
-    return f"Value: mean discounted contribution of the next {length} by the model"
+    span = f"{in_words(review.study.economics.horizon)} after {review.study.as_of}"
+    return f"Value: mean discounted contribution of the {span} by the model"
 
 
 def segment_table(

@@ -1,4 +1,4 @@
-"""What a hold-out says of segments, beside their values: forecast, band, actual, and whether it is inside."""
+"""What a hold-out says of segments, beside their values: forecast, actual, whether it is in the band."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _HELD = (
     Column("held_model", "Hold-out: model", "money"),
-    Column("held_low", "Hold-out: 5 %", "money"),
-    Column("held_high", "Hold-out: 95 %", "money"),
     Column("held_actual", "Hold-out: actual", "money"),
     Column("held_inside", "Inside the band", "text"),
 )
@@ -32,7 +30,7 @@ def with_holdout(frame: pd.DataFrame, comparison: Comparison) -> tuple[pd.DataFr
 
 
 def held_a_customer(held: pd.DataFrame) -> pd.DataFrame:
-    """Revenue a customer in the hold-out by segment: model, band, actual, and whether it is inside."""
-    found = held[[MODEL, "low", "high", "actual"]].div(held["customers"], axis=0)
+    """Revenue a customer in the hold-out by segment: model, actual, and whether that is inside the band."""
+    found = held[[MODEL, "actual"]].div(held["customers"], axis=0)
     found["inside"] = held["inside"].map({True: "yes", False: "no"})
     return found.set_axis([column.key for column in _HELD], axis=1)
