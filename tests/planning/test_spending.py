@@ -256,11 +256,12 @@ def test_one_side_alone_is_split_and_said_so(sample):
 
 
 def test_what_it_says(found):
-    assert found.sentence.startswith("Of 40,000 spend 1")
+    assert found.sentence.startswith("Of 40,000 EUR spend 1")
     assert " on Newsletter, " in found.sentence
     assert "Gift market" not in found.sentence
-    assert "Against last year's split that is +2" in found.sentence
-    assert "Against do nothing that is +" in found.sentence
+    assert "Less what it costs, that brings 2" in found.sentence
+    assert " more than last year's split and " in found.sentence
+    assert found.sentence.endswith(" more than doing nothing.")
     for part in ("A budget of 40,000", "12 months after 2026-09-30", "44 % margin", "discounted at 10 %"):
         assert part in repr(found)
         assert part in found._repr_html_()
@@ -283,7 +284,7 @@ def test_last_year_is_compared_on_what_has_a_curve(shop):
     found = budget(*shop, 40_000.0, {"Newsletter": CURVES["Newsletter"]}, last_year=BEFORE)
     assert found.table.loc[LAST, "spend"] == 6_000
     assert found.elsewhere == 34_000
-    assert "Against last year's split on the same uses that is +" in found.sentence
+    assert " more than last year's split on the same uses and " in found.sentence
     said = " ".join(found.notes)
     assert "Last year 6,000 went to what has a response curve, and 34,000 to what has none, Suche" in said
     assert "🎁 Gift market, retention: that is compared with nothing here." in said
@@ -299,8 +300,8 @@ def test_money_that_bounds_leave_would_bring_more_than_itself(shop):
     worth = left.split.loc["Newsletter", "marginal"]
     assert worth > 4
     assert (
-        f"99,000 is left by the bounds, although the next unit would bring more than itself on "
-        f"Newsletter ({worth:.2f})." in left.sentence
+        f"99,000 EUR is better kept: it would bring less than itself, but on Newsletter ({worth:.2f}), where "
+        "a bound is reached." in left.sentence
     )
     kept = budget(*shop, 100_000.0, some, bounds={"🎁 Gift market": (0, 1_000)})
     assert " is better kept: it would bring less than itself." in kept.sentence

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from clv.evaluation.study import Study
+from clv.reporting import formula_tables as of_formulas
 from clv.reporting import tables
 from clv.reporting.figures import svg
 from clv.reporting.grid import Column, Headline, Page, Table
@@ -140,7 +141,10 @@ def test_names_from_the_data_are_shown_as_text(read: Reader, text: str, hostile:
 
 def test_names_stand_in_the_charts_as_they_are(small_study: Study, hostile: tuple[str, ...]) -> None:
     channel = next(c for c in small_study.comparisons if c.by == "channel")
-    for table in (tables.new_customers(channel), tables.holdout_segments(small_study, channel)):
+    for table in (
+        of_formulas.new_customers(channel),
+        of_formulas.holdout_segments(small_study, channel),
+    ):
         drawn = svg(table)
         labels = "\n".join(
             "".join(t.itertext()) for t in ET.fromstring(drawn).iter() if t.tag.endswith("text")
@@ -155,7 +159,10 @@ def drawn_words(table: Table) -> list[str]:
 
 def test_charts_leave_out_segments_with_few_customers(small_study: Study) -> None:
     country = next(c for c in small_study.comparisons if c.by == "country")
-    for table in (tables.new_customers(country), tables.holdout_segments(small_study, country)):
+    for table in (
+        of_formulas.new_customers(country),
+        of_formulas.holdout_segments(small_study, country),
+    ):
         few = [name for name in table.frame["segment"] if name.endswith(" (few)")]
         solid = [name for name in table.frame["segment"] if not name.endswith(" (few)")]
         assert few
@@ -168,8 +175,11 @@ def test_charts_leave_out_segments_with_few_customers(small_study: Study) -> Non
 def test_axes_of_money_name_the_currency(small_study: Study) -> None:
     country = next(c for c in small_study.comparisons if c.by == "country")
     for table, label in (
-        (tables.new_customers(country, "EUR"), "Value of a new customer, same horizon and basis (EUR)"),
-        (tables.holdout_segments(small_study, country), "Revenue a customer in the hold-out (EUR)"),
+        (
+            of_formulas.new_customers(country, "EUR"),
+            "Value of a new customer, same horizon and basis (EUR)",
+        ),
+        (of_formulas.holdout_segments(small_study, country), "Revenue a customer in the hold-out (EUR)"),
         (tables.ages(small_study), "Value a customer so far (EUR)"),
     ):
         assert label in drawn_words(table)
@@ -180,13 +190,13 @@ def test_axes_of_money_name_the_currency(small_study: Study) -> None:
 )
 def test_no_name_breaks_a_chart(small_study: Study, name: str) -> None:
     channel = next(c for c in small_study.comparisons if c.by == "channel")
-    table = tables.new_customers(channel)
+    table = of_formulas.new_customers(channel)
     changed = dataclasses.replace(table, frame=table.frame.assign(segment=name))
     assert ET.fromstring(svg(changed)).tag.endswith("svg")
 
 
 def test_a_column_name_cannot_leave_the_charts_ids(small_study: Study) -> None:
-    table = tables.new_customers(next(c for c in small_study.comparisons if c.by == "channel"))
+    table = of_formulas.new_customers(next(c for c in small_study.comparisons if c.by == "channel"))
     drawn = svg(dataclasses.replace(table, name='new_by_sold "at" <x> onload=alert(1) ü'))
     root = ET.fromstring(drawn)
     ids = [value for element in root.iter() for key, value in element.attrib.items() if key == "id"]

@@ -162,7 +162,7 @@ def test_last_years_split_is_that_of_the_last_twelve_months(whole: Review, hosti
     assert found.table.loc["last year's split", "spend"] == 12 * 20 + 12 * len(hostile)
     elsewhere = sum(12 * 20 * (1 + at) for at in range(1, len(hostile)))
     assert found.elsewhere == elsewhere
-    assert "Against last year's split on the same uses" in found.sentence
+    assert "more than last year's split on the same uses" in found.sentence
     assert f"and {elsewhere:,.0f} to what has none, {min(hostile[1:])}" in " ".join(found.notes)
     assert found.notes[-1].startswith("Last year is 2025-01-01 to 2025-12-31, whole periods")
 

@@ -14,6 +14,7 @@ from clv.evaluation.study import Study
 from clv.forecasting.ranges import Level
 from clv.forecasting.totals import ALL
 from clv.reporting import background, tables
+from clv.reporting import formula_tables as of_formulas
 from clv.reporting.grid import Column, Kind, Table, money, show_value
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
@@ -160,24 +161,31 @@ def test_segments_keep_their_order_and_end_with_the_whole(small_study: Study) ->
     assert shown[-1] == ALL
     assert shown[0].startswith("Repeat, high value")
     few = next(c for c in small_study.comparisons if c.by == "channel")
-    assert all(name.endswith(" (few)") for name in tables.new_customers(few).frame["segment"][:-1])
+    assert all(name.endswith(" (few)") for name in of_formulas.new_customers(few).frame["segment"][:-1])
 
 
 def test_cac_columns_stand_only_where_a_cac_is_known(small_study: Study) -> None:
-    by = {c.by: [column.key for column in tables.new_customers(c).columns] for c in small_study.comparisons}
+    by = {
+        c.by: [column.key for column in of_formulas.new_customers(c).columns] for c in small_study.comparisons
+    }
+    charged = {c.by: of_formulas.after_cac(c) for c in small_study.comparisons}
     plain = [
         *("segment", "customers", "aov", "orders_within", "churn"),
         *("formula_1_within", "formula_2_within", "model_new", "ratio"),
     ]
     held = ["held_model", "held_actual", "held_inside"]
-    costs = ["cac", "formula_1_charged", "formula_1_after_cac", "model_after_cac"]
-    assert by["country"] == [*plain, *held]
-    assert by["channel"] == [*plain, *held, *costs]
+    assert by["country"] == by["channel"] == [*plain, *held]
+    assert charged["country"] is None
+    assert charged["channel"] is not None
+    keys = ["cac", "formula_1_charged", "formula_1_after_cac", "model_new_discounted", "model_after_cac"]
+    assert [column.key for column in charged["channel"].columns] == ["segment", "customers", *keys]
 
 
 def test_both_forms_of_formula_1_stand_beside_the_model_at_its_horizon(small_study: Study) -> None:
     channel = next(c for c in small_study.comparisons if c.by == "channel")
-    known = tables.new_customers(channel).frame.dropna(subset=["cac"])
+    made = of_formulas.after_cac(channel)
+    assert made is not None
+    known = made.frame.dropna(subset=["cac"])
     value = known["aov"] * known["orders_within"]
     assert known["formula_1_charged"].to_numpy() == pytest.approx(((value - known["cac"]) * 0.4).to_numpy())
     after = value * 0.4 - known["cac"]
@@ -186,7 +194,7 @@ def test_both_forms_of_formula_1_stand_beside_the_model_at_its_horizon(small_stu
 
 def test_the_holdout_stands_beside_the_value_of_each_segment(small_study: Study) -> None:
     country = next(c for c in small_study.comparisons if c.by == "country")
-    held, frame = country.holdout, tables.new_customers(country).frame
+    held, frame = country.holdout, of_formulas.new_customers(country).frame
     assert held is not None
     for name, row in frame.iterrows():
         each = held.loc[name, [MODEL, "actual"]] / held.loc[name, "customers"]
@@ -194,15 +202,15 @@ def test_the_holdout_stands_beside_the_value_of_each_segment(small_study: Study)
         assert found.tolist() == pytest.approx(each.tolist())
         assert row["held_inside"] == ("yes" if held.loc[name, "inside"] else "no")
     gone = dataclasses.replace(country, holdout=held.drop(index="CZ"))  # nobody was in it at the cut
-    shown = tables.new_customers(gone)
+    shown = of_formulas.new_customers(gone)
     assert shown.frame.loc["CZ", "held_inside"] == "–"
     assert "Hold-out: revenue a customer of the 320 known on 2025-06-30" in shown.basis
-    bare = tables.new_customers(dataclasses.replace(country, holdout=None))
+    bare = of_formulas.new_customers(dataclasses.replace(country, holdout=None))
     assert "Hold-out" not in bare.basis + " ".join(column.label for column in bare.columns)
 
 
 def test_formulas_as_quoted_stand_in_a_table_of_their_own(small_study: Study) -> None:
-    by = {c.by: tables.quoted_formulas(c, "EUR") for c in small_study.comparisons}
+    by = {c.by: of_formulas.quoted_formulas(c, "EUR") for c in small_study.comparisons}
     keys = {name: [column.key for column in table.columns] for name, table in by.items()}
     start, end = (
         ["segment", "aov", "orders_per_customer"],
@@ -224,7 +232,7 @@ def test_formulas_as_quoted_stand_in_a_table_of_their_own(small_study: Study) ->
 
 def test_value_after_cac_is_the_discounted_model_less_cac(small_study: Study) -> None:
     channel = next(c for c in small_study.comparisons if c.by == "channel")
-    frame = tables.new_customers(channel).frame
+    frame = of_formulas.new_customers(channel).frame
     known = frame[frame["cac"].notna()]
     assert len(known) == 8
     after = known["model_new_discounted"] - known["cac"]
@@ -236,7 +244,7 @@ def test_value_after_cac_is_the_discounted_model_less_cac(small_study: Study) ->
 def test_the_holdout_by_segment_adds_up_to_the_whole(small_study: Study) -> None:
     assert small_study.holdout is not None
     country = next(c for c in small_study.comparisons if c.by == "country")
-    frame = tables.holdout_segments(small_study, country).frame
+    frame = of_formulas.holdout_segments(small_study, country).frame
     parts, whole = frame.drop(index=ALL), frame.loc[ALL]
     for name in ("actual", MODEL, "Own rate"):
         total = (parts[name] * parts["customers"]).sum()
@@ -250,18 +258,20 @@ def test_the_holdout_by_segment_adds_up_to_the_whole(small_study: Study) -> None
 def test_no_holdout_by_segments_without_one(small_study: Study) -> None:
     bare = dataclasses.replace(small_study.comparisons[0], holdout=None)
     with pytest.raises(ConfigError, match=r"C007 there is no hold-out by channel") as caught:
-        tables.holdout_segments(small_study, bare)
+        of_formulas.holdout_segments(small_study, bare)
     assert caught.value.exit_status == 2
 
 
 def test_rates_in_a_basis_print_as_chosen(small_study: Study, cdnow_study: Study) -> None:
     assert "30 % margin" in cdnow_study.comparisons[0].basis
-    table = tables.new_customers(cdnow_study.comparisons[0], "USD")
+    table = of_formulas.new_customers(cdnow_study.comparisons[0], "USD")
     assert "30 % margin in USD" in table.basis
-    assert "15 % a year" in table.basis
-    odd = dataclasses.replace(small_study.economics, margin=0.125)
+    odd = dataclasses.replace(small_study.economics, margin=0.125, discount=0.15)
     first = dataclasses.replace(small_study.comparisons[0], economics=odd)
-    for made in (tables.new_customers(first), tables.quoted_formulas(first)):
+    charged = of_formulas.after_cac(first, "EUR")
+    assert charged is not None
+    assert "12.5 % margin in EUR; discounted: 15 % a year" in charged.basis
+    for made in (of_formulas.new_customers(first), of_formulas.quoted_formulas(first)):
         assert "12.5 % margin" in made.basis
 
 
@@ -289,16 +299,16 @@ def test_estimates_are_those_of_the_fits(small_study: Study) -> None:
 
 def test_a_formula_that_is_left_out_says_why(small_study: Study) -> None:
     first = small_study.comparisons[0]
-    assert "is empty" not in tables.new_customers(first).basis
+    assert "is empty" not in of_formulas.new_customers(first).basis
     table = first.table.copy()
     table.loc[table.index[0], "formula_2"] = math.nan
     told = dataclasses.replace(first, table=table)
-    for made in (tables.new_customers(told), tables.quoted_formulas(told)):
+    for made in (of_formulas.new_customers(told), of_formulas.quoted_formulas(told)):
         assert "Formula 2 of a segment is empty where nobody was lost" in made.basis
         assert "younger than its period of 365 days" in made.basis
         assert "shown all the same" not in made.basis
     table.loc[ALL, "exposure_days"] = 100 * table.loc[ALL, "customers"]
-    assert "All customers are younger too" in tables.new_customers(told).basis
+    assert "All customers are younger too" in of_formulas.new_customers(told).basis
 
 
 def test_ages_have_the_level_of_the_forecast(small_study: Study) -> None:

@@ -29,7 +29,7 @@ from clv.planning.response import RETENTION
 from clv.planning.spending import LAST, NOTHING, RECOMMENDED
 from clv.planning.steps import WORDS, rungs_of
 from clv.planning.what_ifs import KNOWS, MODEL, NEW, ONE, TWO, Business, scenarios
-from clv.reporting import tables
+from clv.reporting import formula_tables
 from clv.reporting.decision import decision
 from clv.reporting.grid import Page
 from clv.reporting.pages import pages
@@ -330,7 +330,7 @@ def test_a_change_of_margin_marks_the_recommended_split(computed: Mapping[str, A
 
 
 def test_formulas_follow_the_horizon(computed: Mapping[str, Any], review: Review) -> None:
-    shown = tables.new_customers(review.comparison).frame
+    shown = formula_tables.new_customers(review.comparison).frame
     sheet = Sheet(computed["horizon"], "Formulas by channel")
     within = simple.orders_within(shown["orders_per_customer"], shown["repeat_rate_year"] / 365.25, 91)
     values = simple.four_metric_within(shown["aov"], shown["frequency"], 0.4, shown["churn"], 91 / 365.25)
@@ -541,7 +541,7 @@ def test_formulas_by_segment_are_pythons(stored: Any, review: Review) -> None:
     for comparison in review.study.comparisons:
         if comparison.behavioural:
             continue
-        shown = tables.new_customers(comparison).frame
+        shown = formula_tables.new_customers(comparison).frame
         sheet = Sheet(stored, f"Formulas by {comparison.by}")
         assert [sheet.sheet[f"A{5 + i}"].value for i in range(len(shown))] == list(shown["segment"])
         for heading, key in LIVE.items():

@@ -28,7 +28,7 @@ from clv.forecasting.stream import LEVELS, Base
 from clv.forecasting.totals import ALL
 from clv.forecasting.value import value_of_new
 from clv.models.protocols import Array
-from clv.units import in_words, percent
+from clv.units import in_words, minor_digits, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,14 +254,14 @@ def as_html(texts: Iterable[str], *tables: pd.DataFrame) -> str:
     return said + "".join(t.to_html(float_format="{:,.2f}".format, na_rep="–") for t in tables)
 
 
-def money(value: float) -> str:
-    """Print money in a sentence."""
-    return (f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
+def money(value: float, unit: str) -> str:
+    """Print money in a sentence: from 1,000 on whole, below with the decimals of its currency."""
+    return f"{value:,.{minor_digits(unit) if abs(value) < 1000 else 0}f}".replace("-", "−")
 
 
-def gain(value: float) -> str:
+def gain(value: float, unit: str) -> str:
     """Print what is gained, or lost, in a sentence."""
-    return f"{'+' if value > 0 else ''}{money(value)}"
+    return f"{'+' if value > 0 else ''}{money(value, unit)}"
 
 
 def share(value: float) -> str:

@@ -34,14 +34,13 @@ def formula(prospect: Prospect) -> float:
 
 
 def _sentence(low: Prospect, high: Prospect, least: Sequence[float], most: Sequence[float]) -> str:
-    length = in_words(low.forecast.horizon)
-    return (
-        f"Formula 1 ranks {low.name} above {high.name} ({money(formula(low))} against "
-        f"{money(formula(high))} over {length}, before CAC); the model ranks {high.name} above {low.name} "
-        f"({money(high.value)} against {money(low.value)}), and its 90 % bands do not overlap "
-        f"({_range(most)}, {_range(least)}): it moves budget."
+    length, unit = in_words(low.forecast.horizon), low.forecast.rfm.currency
+    lower, higher, by_low, by_high = (
+        money(value, unit) for value in (formula(low), formula(high), low.value, high.value)
     )
-
-
-def _range(ends: Sequence[float]) -> str:
-    return " to ".join(map(money, ends))
+    ends = [" to ".join(money(end, unit) for end in band) for band in (most, least)]
+    return (
+        f"Formula 1 ranks {low.name} above {high.name} ({lower} against {higher} over {length}, before CAC); "
+        f"the model ranks {high.name} above {low.name} ({by_high} against {by_low}), and its 90 % bands do "
+        f"not overlap ({', '.join(ends)}): it moves budget."
+    )

@@ -22,7 +22,6 @@ from clv.planning.prospects import (
     check_alike,
     check_kinds,
     doubt,
-    gain,
     money,
     names_of,
     prospects_of,
@@ -71,6 +70,7 @@ class Budget:
     split: pd.DataFrame | None
     acquisition: pd.DataFrame
     retention: pd.DataFrame
+    currency: str
     basis: str
     notes: Sequence[str]
     keeping: Keeping
@@ -89,31 +89,39 @@ class Budget:
                 "No split is recommended without response curves: what follows are break-evens. "
                 f"{self._retention_pays()}"
             )
-        parts = [f"{money(v)} on {name}" for name, v in self.split["recommended"].items() if v >= 0.005]
+        uses = self.split["recommended"].items()
+        parts = [f"{money(v, self.currency)} on {name}" for name, v in uses if v >= 0.005]
         spent = float(self.split["recommended"].sum())
-        said = f"Of {money(self.total)} spend {', '.join(parts) or 'nothing'}."
+        said = f"Of {self._money(self.total)} spend {', '.join(parts) or 'nothing'}."
         if spent < _WORTH_SPENDING * self.total:
-            said += f" {money(self.total - spent)} {self._why_kept(self.split['marginal'])}."
+            said += f" {self._money(self.total - spent)} {self._why_kept(self.split['marginal'])}."
         rows: Mapping[Any, Any] = self.table.to_dict("index")
         same = " on the same uses" if self.elsewhere else ""
-        for name, words in ((LAST, f"{LAST}{same}"), (NOTHING, NOTHING)):
-            if name in rows:
-                said += f" Against {words} that is {gain(rows[name]['regret'])}."
-        return said
+        than = [
+            f"{self._money(abs(regret))} {'less' if regret < 0 else 'more'} than {words}"
+            for name, words in ((LAST, f"{LAST}{same}"), (NOTHING, "doing nothing"))
+            if name in rows
+            for regret in [rows[name]["regret"]]
+        ]
+        return f"{said} Less what it costs, that brings {' and '.join(than)}."
+
+    def _money(self, value: float) -> str:
+        return f"{money(value, self.currency)} {self.currency}".rstrip()
 
     def _why_kept(self, marginal: pd.Series) -> str:
         """Why money is left: where the next unit would bring more than itself, a bound forbids it."""
         bound = ", ".join(f"{name} ({worth:.2f})" for name, worth in marginal.items() if worth > _ITSELF)
-        if bound:
-            return f"is left by the bounds, although the next unit would bring more than itself on {bound}"
-        return "is better kept: it would bring less than itself"
+        but = f", but on {bound}, where a bound is reached" if bound else ""
+        return f"is better kept: it would bring less than itself{but}"
 
     def _retention_pays(self) -> str:
         found = self.retention.dropna()
         if found.empty:
             return "No gain of retention pays for any of these spends."
         spend, points = float(found.index[-1]), float(found["points"].iloc[-1])
-        return f"{money(spend)} on retention pays if it brings {100 * points:.1f} points a year or more."
+        return (
+            f"{self._money(spend)} on retention pays if it brings {100 * points:.1f} points a year or more."
+        )
 
     def __repr__(self) -> str:
         return f"<Budget: {self.basis}>\n{self.sentence}"
@@ -168,10 +176,11 @@ def budget(
     if curves:
         table, split = _Spending(prospects, keeping, curves, bounds, total).tables(last)
     ahead = f"{in_words(forecast.horizon)} after {forecast.rfm.as_of}"
-    basis = f"A budget of {money(total)}, {ahead}; {forecast.terms}"
+    unit = forecast.rfm.currency
+    basis = f"A budget of {money(total, unit)}, {ahead}; {forecast.terms}"
     notes = [*limit, *_notes(forecast, curves, last, other, total)]
     new, pays = _break_even(prospects), _needed(keeping, total)
-    return Budget(total, table, split, new, pays, basis, notes, keeping, sum(other.values()), curves)
+    return Budget(total, table, split, new, pays, unit, basis, notes, keeping, sum(other.values()), curves)
 
 
 class _Spending:
@@ -314,13 +323,14 @@ def _notes(
         missing = "acquisition" if RETENTION in curves else "retention"
         yield f"There is no curve of {missing}, so that the split says nothing of it."
     spent, same = sum(last.values()), " on the same uses" if other else ""
+    here, there = (money(sum(part.values()), forecast.rfm.currency) for part in (last, other))
     if curves and other:
         yield (
-            f"Last year {money(spent)} went to what has a response curve, and {money(sum(other.values()))} "
+            f"Last year {here} went to what has a response curve, and {there} "
             f"to what has none, {', '.join(other)}: that is compared with nothing here."
         )
     if last and abs(spent - total) > 0.005 * total:
-        yield f"Last year's split spent {money(spent)}{same}, another sum: regret counts that difference too."
+        yield f"Last year's split spent {here}{same}, another sum: regret counts that difference too."
     if forecast.purchase.posterior or forecast.spend.posterior:
         yield "The 10th percentile is over draws of the parameters, with the curves taken for certain."
     else:

@@ -59,6 +59,7 @@ class Bridge:
     """
 
     table: pd.DataFrame
+    currency: str
     basis: str
     notes: Sequence[str]
     reversals: Sequence[str]
@@ -81,10 +82,11 @@ class Bridge:
         charged = (WORDS["cac_in_full"], WORDS["before_cac"])  # a convention, and no difference of opinion
         steps = {name: one[name] for name in (*WORDS.values(), REST) if name not in charged}
         name = max(steps, key=lambda step: abs(steps[step]))
+        said, modelled = (money(one[name], self.currency) for name in (START, END))
         start = f"{START} {'as quoted' if np.isfinite(one['before CAC']) else 'before CAC'}"
         return (
-            f"Of a new customer {start} says {money(one[START])}, the model {money(one[END])}. "
-            f"Beside how CAC is charged, the largest step is {name}: {gain(steps[name])}."
+            f"Of a new customer {start} says {said}, the model {modelled}. "
+            f"Beside how CAC is charged, the largest step is {name}: {gain(steps[name], self.currency)}."
         )
 
     def __repr__(self) -> str:
@@ -105,8 +107,8 @@ def bridge(forecast: Forecast, comparison: Compared) -> Bridge:
     check_kinds("bridge", forecast, comparison)
     prospects = prospects_of(forecast, comparison)
     rows = [row for one in prospects for row in _rows(one, rungs_of(one, comparison))]
-    basis = new_basis(forecast, comparison.by)
-    return Bridge(pd.DataFrame(rows), basis, list(_notes(prospects, comparison)), reversals(prospects))
+    basis, notes = new_basis(forecast, comparison.by), list(_notes(prospects, comparison))
+    return Bridge(pd.DataFrame(rows), forecast.rfm.currency, basis, notes, reversals(prospects))
 
 
 def rungs_of(prospect: Prospect, comparison: Compared) -> Rungs:

@@ -65,6 +65,7 @@ class Scenarios:
     two_way: pd.DataFrame
     retention: pd.DataFrame
     points: float
+    currency: str
     basis: str
     notes: Sequence[str]
 
@@ -80,7 +81,8 @@ class Scenarios:
             rows = self.table[(self.table["who"] == who) & (self.table["by"] == MODEL)]
             moves = {
                 _plain(row["lever"]): (
-                    f"+{percent(round(row['moved_up'], 4))} of it, {gain(row['up'] - row['base'])}"
+                    f"+{percent(round(row['moved_up'], 4))} of it, "
+                    f"{gain(row['up'] - row['base'], self.currency)}"
                 )
                 for row in rows[rows["width"].notna()].to_dict("records")
             }
@@ -100,10 +102,11 @@ class Scenarios:
         points = f"{self.points * 100:+g} points of annual retention"
         if np.isnan(base["worth"]):
             return f"{points} are not in reach of this model for the existing base."
-        each = "" if np.isnan(new["worth"]) else f", and {money(new['worth'])} for each new customer"
+        whole, each = (money(row["worth"], self.currency) for row in (base, new))
+        each = "" if np.isnan(new["worth"]) else f", and {each} for each new customer"
         return (
             f"{points} ({share(base['retention'])} to {share(base['retention'] + self.points)}) are worth "
-            f"{money(base['worth'])} for the existing base{each}."
+            f"{whole} for the existing base{each}."
         )
 
     def __repr__(self) -> str:
@@ -148,6 +151,7 @@ def scenarios(
         _two_way(business, pair, changes),
         _retention(business, points),
         points,
+        forecast.rfm.currency,
         _basis(business, name),
         list(_notes(business)),
     )
@@ -316,7 +320,11 @@ def _number(value: object) -> bool:
 
 def _basis(business: Business, name: str) -> str:
     forecast, cac = business.forecast, business.row["cac"]
-    net = "before CAC, which is not known" if np.isnan(cac) else f"less CAC of {money(cac)}"
+    net = (
+        "before CAC, which is not known"
+        if np.isnan(cac)
+        else f"less CAC of {money(cac, forecast.rfm.currency)}"
+    )
     terms = forecast.terms.replace("before acquisition cost", f"a new customer {net}")
     there = f"{int(business.row['customers']):,} existing customers as of {forecast.rfm.as_of}"
     return f"{name}, {there}, {in_words(forecast.horizon)}; {terms}"

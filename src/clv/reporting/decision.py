@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from clv.forecasting.totals import ALL, WHOLE
 from clv.reporting import forecast_tables, planning_tables
 from clv.reporting import thresholds as limits
 from clv.reporting.base_tables import season
-from clv.reporting.grid import Headline, Light, Page, miss, show_value
+from clv.reporting.grid import Headline, Light, Page, miss, money, show_value
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
@@ -29,20 +29,20 @@ _NAMED = 3  # segments that the first sentence has room for
 def decision(review: Review) -> Page:
     """As-of, lights, three numbers with their bands, and what is not known."""
     study = review.study
-    e, money = study.economics, study.orders.money_unit
+    e, unit = study.economics, study.orders.money_unit
     whole = totals_of(review)
     finding = (
         f"The {whole['customers']:,.0f} customers known on {study.as_of} are expected to bring "
-        f"{whole['clv']:,.0f} {money} of contribution in the next {in_words(e.horizon)}. "
+        f"{_whole(whole['clv'])} {unit} of contribution in the next {in_words(e.horizon)}. "
         f"{_trust(review)}{_unearned(review)}"
     )
     headlines = [
         Headline(
             f"Contribution of the base, next {in_words(e.horizon)}",
-            f"{whole['clv']:,.0f} {money}",
-            f"{whole['customers']:,.0f} existing customers, {whole['clv'] / whole['customers']:,.2f} each; "
-            "discounted",
-            _band(whole["clv_p05"], whole["clv_p95"]),
+            f"{_whole(whole['clv'])} {unit}",
+            f"{whole['customers']:,.0f} existing customers, {money(whole['clv'] / whole['customers'], unit)} "
+            "each; discounted",
+            _band(whole["clv_p05"], whole["clv_p95"], _whole),
             whole["clv"],
         ),
         _equity(review),
@@ -50,7 +50,7 @@ def decision(review: Review) -> Page:
     ]
     quarters = forecast_tables.periods(review.quarters)
     found = review.budget
-    split = [planning_tables.split(found, money)] if found and found.split is not None else []
+    split = [planning_tables.split(found, unit)] if found and found.split is not None else []
     return Page(
         "decision",
         "Decision",
@@ -90,38 +90,43 @@ def _trust(review: Review) -> str:
     return f"In the hold-out the same method came out {miss(missed)} in total."
 
 
-def _band(low: float, high: float, form: str = ",.0f") -> str:
-    return f"90 %: {low:{form}} to {high:{form}}" if np.isfinite(low) else ""
+def _whole(value: float) -> str:
+    """Print a large sum, without decimals."""
+    return show_value(value, "count")
+
+
+def _band(low: float, high: float, shown: Callable[[float], str]) -> str:
+    return f"90 %: {shown(low)} to {shown(high)}" if np.isfinite(low) else ""
 
 
 def _equity(review: Review) -> Headline:
     study, title = review.study, "Customer equity of the base"
     if review.lifetime is None:
         return Headline(title, "–", "infinite without a discount: nobody is sure ever to leave")
-    total = numbers(review.lifetime.table.iloc[-1])
+    total, unit = numbers(review.lifetime.table.iloc[-1]), study.orders.money_unit
     return Headline(
         title,
-        f"{total['clv']:,.0f} {study.orders.money_unit}",
-        f"whole residual lifetime, {total['clv'] / total['customers']:,.2f} each, discounted at "
+        f"{_whole(total['clv'])} {unit}",
+        f"whole residual lifetime, {money(total['clv'] / total['customers'], unit)} each, discounted at "
         f"{percent(study.economics.discount)} a year; {show_value(study.beyond_five_years, 'share')} of it "
         "lies beyond five years, where nothing has tested it",
-        _band(total["clv_p05"], total["clv_p95"]),
+        _band(total["clv_p05"], total["clv_p95"], _whole),
         total["clv"],
     )
 
 
 def _new_customer(review: Review) -> Headline:
     study = review.study
-    row = numbers(review.units.table.loc[ALL])
+    row, unit = numbers(review.units.table.loc[ALL]), study.orders.money_unit
     cac, value = row["cac"], row["value"]
     note = f"first {in_words(study.economics.horizon)}, first order included; discounted"
     known = np.isfinite(cac)
     less = cac if known else 0.0
     return Headline(
         "Value of a new customer, less CAC" if known else "Value of a new customer, before CAC",
-        f"{value - less:,.2f} {study.orders.money_unit}",
-        f"{note}; CAC {cac:,.2f}" if known else note,
-        _band(row["value_p05"] - less, row["value_p95"] - less, ",.2f"),
+        f"{money(value - less, unit)} {unit}",
+        f"{note}; CAC {money(cac, unit)}" if known else note,
+        _band(row["value_p05"] - less, row["value_p95"] - less, lambda v: money(v, unit)),
         value - less,
         "money",
     )
@@ -132,12 +137,12 @@ def _unearned(review: Review) -> str:
 
     Of those that customers are acquired in, which is the latest alone where these are cohorts.
     """
-    found = review.comparison
+    found, unit = review.comparison, review.study.orders.money_unit
     table = found.table.drop(index=ALL).sort_values("model_after_cac")
     if found.by == COHORT:
         table = table[table.index == max(found.members)]
     lost = [
-        f"{name} ({row['model_new_discounted']:,.2f} against {row['cac']:,.2f})"
+        f"{name} ({money(row['model_new_discounted'], unit)} against {money(row['cac'], unit)})"
         for name, row in table.iterrows()
         if row["model_after_cac"] < 0 and not row["few"]
     ]
@@ -230,7 +235,7 @@ def unknowns(review: Review) -> list[str]:
     if late is not None and late.later_customers:
         notes.append(
             f"{late.later_customers:,} customers placed their first order after {late.cut}, the last day "
-            f"that the forecast tested in the hold-out knew, and spent {late.later_spend:,.0f} "
+            f"that the forecast tested in the hold-out knew, and spent {_whole(late.later_spend)} "
             f"{study.orders.money_unit} up to {late.end}: no forecast of existing customers can hold that."
             f"{_gone(study, late)}"
         )

@@ -31,6 +31,7 @@ from clv.reporting import (
     drawers,
     forecast_drawers,
     forecast_tables,
+    formula_tables,
     kpi_tables,
     past_drawers,
     planning_drawers,
@@ -241,7 +242,7 @@ def show(source: Source, name: str | None = None) -> Chart:
 
 
 def _of_comparison(comparison: Comparison) -> Makers:
-    return {"clv": partial(tables.new_customers, comparison)}
+    return {"clv": partial(formula_tables.new_customers, comparison)}
 
 
 def _of_check(check: PredictiveCheck) -> Makers:
@@ -276,9 +277,9 @@ def _of_study(study: Study) -> Makers:
     makers: Makers = {make.__name__: partial(make, study) for make in shown}
     for c in study.comparisons:
         if not c.behavioural:
-            makers[f"clv_by_{c.by}"] = partial(tables.new_customers, c, study.orders.money_unit)
+            makers[f"clv_by_{c.by}"] = partial(formula_tables.new_customers, c, study.orders.money_unit)
         if c.holdout is not None:
-            makers[f"holdout_by_{c.by}"] = partial(tables.holdout_segments, study, c)
+            makers[f"holdout_by_{c.by}"] = partial(formula_tables.holdout_segments, study, c)
     return makers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from clv.evaluation.compare import Comparison
 from clv.forecasting.totals import ALL
-from clv.reporting import tables
+from clv.reporting import formula_tables
 from clv.reporting.reviews import Review
 from clv.reporting.sheets import ALIVE, Book, Live, Part, Sheet, carried, letter
 
@@ -140,7 +140,7 @@ _VALUE = (
 
 def formula_sheet(book: Book, comparison: Comparison, costs: Mapping[str, str]) -> Cells:
     """Both formulas by segment; `costs` say where a segment's CAC stands, the others have it here."""
-    shown = tables.new_customers(comparison)
+    shown = formula_tables.new_customers(comparison)
     frame = shown.frame.assign(model_revenue=shown.frame["model_new"] / comparison.economics.margin)
     if comparison.behavioural:  # nobody is new in the others
         frame = frame.loc[[ALL]]

@@ -16,6 +16,7 @@ from clv.reporting import (
     cohort_tables,
     evidence_tables,
     forecast_tables,
+    formula_tables,
     glossary,
     planning_pages,
     tables,
@@ -101,7 +102,7 @@ def base(review: Review) -> Page:
     tenth = concentration.frame.iloc[-2]
     ordered = sorted(study.comparisons, key=lambda c: not c.behavioural)
     made = [tables.existing_customers(study, c) for c in ordered]
-    held = [tables.holdout_segments(study, c) for c in ordered[:1] if c.holdout is not None]
+    held = [formula_tables.holdout_segments(study, c) for c in ordered[:1] if c.holdout is not None]
     length = in_words(study.economics.horizon)
     finding = (
         f"{show_value(once['customers_share'], 'share')} of {len(study.rfm):,} customers have ordered once, "
@@ -260,9 +261,9 @@ def formulas(review: Review) -> Page:
     study = review.study
     shown = [c for c in study.comparisons if not c.behavioural]
     unit = study.orders.money_unit
-    made = [tables.new_customers(c, unit) for c in shown]
-    held = [tables.holdout_segments(study, c) for c in shown if c.holdout is not None]
-    quoted = [tables.quoted_formulas(c, unit) for c in shown]
+    made = [formula_tables.new_customers(c, unit) for c in shown]
+    held = [formula_tables.holdout_segments(study, c) for c in shown if c.holdout is not None]
+    quoted = [formula_tables.quoted_formulas(c, unit) for c in shown]
     overall = shown[0].table.loc[ALL]
     formula, model = overall["formula_1_within"], overall["model_new"]
     gap = formula / model - 1
@@ -293,9 +294,11 @@ def formulas(review: Review) -> Page:
             f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, which "
             "may know what came after the cut."
         )
-    first = [made[0], *held[:1]]
-    folded = [quoted[0], *made[1:], *quoted[1:], *held[1:]]
-    return Page("formulas", "Against the formulas", finding, first, first, notes, folded=folded)
+    costs = [table for c in shown if (table := formula_tables.after_cac(c, unit)) is not None]
+    charts = [made[0], *held[:1]]
+    first = [made[0], *costs[:1], *held[:1]]
+    folded = [quoted[0], *made[1:], *costs[1:], *quoted[1:], *held[1:]]
+    return Page("formulas", "Against the formulas", finding, first, charts, notes, folded=folded)
 
 
 def _base_error(study: Study) -> str:

@@ -301,8 +301,9 @@ def measured_cac(orders: Transactions, spent: pd.DataFrame, by: str) -> tuple[di
     sums = {str(name): float(value) for name, value in cost.items()}
     notes = [f"{_MEASURED}, {_span(year)}."]
     notes += [
-        f"CAC of {name} is not known: {money(value)} won nobody. It is in that of all customers."
+        f"CAC of {name} is not known: {spent} won nobody. It is in that of all customers."
         for name, value in sums.items()
+        for spent in [money(value, orders.money_unit)]
         if value > 0 and name not in count
     ]
     whole = {ALL: sum(sums.values()) / sum(count.values())} if count else {}
