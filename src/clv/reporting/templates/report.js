@@ -124,7 +124,7 @@
       else target.removeAttribute("tabindex");
     }
   });
-  for (const box of document.querySelectorAll(".scroll")) sized.observe(box);
+  for (const box of document.querySelectorAll(".scroll, .pan")) sized.observe(box);
 
   // Paper gets what CSS alone cannot open in every browser.
 
