@@ -233,10 +233,11 @@ def _means(rows: Rows, h: PurchaseHistory, model: Any, shape: tuple[int, ...]) -
         return np.concatenate([np.diff(reached, axis=0, prepend=0), reached[-1:]])
 
     active = [model.p_purchase(h, t, start) for start, t in zip(rows.starts, ends, strict=True)]
-    active.append(model.p_purchase(h, ends[-1]))
+    active.append(model.p_purchase(h, ends[-1]) if len(ends) > 1 else active[0])
     # Of a lifetime only the discounted purchases have a mean for certain.
     counts = each([model.expected_purchases(h, t) if np.isfinite(t) else np.zeros(1) for t in ends])
-    kept = each([model.discounted_purchases(h, rows.rate, t) for t in ends])
+    same = rows.rate == 0 and np.isfinite(ends[-1])
+    kept = counts if same else each([model.discounted_purchases(h, rows.rate, t) for t in ends])
     return each(active), spans(counts), spans(kept)
 
 
