@@ -209,6 +209,25 @@ def test_the_holdout_stands_beside_the_value_of_each_segment(small_study: Study)
     assert "Hold-out" not in bare.basis + " ".join(column.label for column in bare.columns)
 
 
+def test_annuities_are_those_of_each_convention_summed(small_study: Study) -> None:
+    """Payments of one customer, period by period, until nothing is left."""
+    economics = dataclasses.replace(small_study.economics, churn="period:90d", discount=0.2)
+    channel = next(c for c in small_study.comparisons if c.by == "channel")
+    made = of_formulas.annuities(dataclasses.replace(channel, economics=economics), "EUR")
+    d = 1.2 ** (90 / 365.25) - 1
+    assert f"d = {100 * d:.2f} % a period" in made.basis
+    frame = made.frame.dropna(subset=["formula_2"])
+    assert len(frame) > 1
+    for _, row in frame.iterrows():
+        m, r = row["aov"] * row["frequency"] * economics.margin, row["kept"]
+        times = np.arange(4000)
+        kept = m * r**times
+        assert row["due"] == pytest.approx(np.sum(kept / (1 + d) ** times))
+        assert row["ordinary"] == pytest.approx(np.sum(kept / (1 + d) ** (times + 1)))
+        assert row["residual"] == pytest.approx(np.sum(kept[1:] / (1 + d) ** times[1:]))
+        assert row["formula_2"] == pytest.approx(np.sum(kept))
+
+
 def test_formulas_as_quoted_stand_in_a_table_of_their_own(small_study: Study) -> None:
     by = {c.by: of_formulas.quoted_formulas(c, "EUR") for c in small_study.comparisons}
     keys = {name: [column.key for column in table.columns] for name, table in by.items()}

@@ -10,10 +10,11 @@ import pandas as pd
 from clv.errors import ConfigError
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.compare import SMALL, Comparison
+from clv.forecasting import simple
 from clv.forecasting.totals import ALL
 from clv.reporting import tables
 from clv.reporting.grid import Column, Table
-from clv.units import in_words, percent
+from clv.units import DAYS_PER_YEAR, in_words, percent
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
@@ -102,6 +103,39 @@ def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
     )
     title = f"The formulas as usually quoted, by {tables.segment_words(comparison.by)}"
     return Table(f"quoted_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
+
+
+def annuities(comparison: Comparison, money: str = "") -> Table:
+    """Retention annuities of one rate for all, under each of the three conventions, beside formula 2."""
+    frame, e = tables.segments(comparison), comparison.economics
+    period = e.churn_rule().period_days
+    frame["paid"] = frame["aov"] * frame["frequency"] * e.margin
+    frame["kept"] = 1 - frame["churn"]
+    rate = (1 + e.discount) ** (period / DAYS_PER_YEAR) - 1
+    made = {
+        "due": simple.annuity_due,
+        "ordinary": simple.annuity_ordinary,
+        "residual": simple.annuity_residual,
+    }
+    frame = frame.assign(**{name: of(frame["paid"], frame["kept"], rate) for name, of in made.items()})
+    columns = (
+        Column("segment", tables.heading(comparison.by), "text"),
+        Column("paid", "Contribution a period", "money"),
+        Column("kept", "Retention a period", "share"),
+        Column("due", "First payment now", "money"),
+        Column("ordinary", "Paid at the end of each period", "money"),
+        Column("residual", "First payment after a renewal", "money"),
+        Column("formula_2", "Formula 2, no end", "money"),
+    )
+    basis = (
+        f"Per customer{' in ' + money if money else ''}, as of {comparison.as_of}, for ever, before "
+        f"acquisition cost: contribution m at {percent(e.margin)} margin and retention r of a period of "
+        f"{period:.0f} days, discounted at d = {percent(round(rate, 4))} a period. Now "
+        "m(1 + d) ÷ (1 + d − r), at the end m ÷ (1 + d − r), after a renewal m·r ÷ (1 + d − r); formula 2 is the second without a "
+        f"discount.{_left_out(comparison)}"
+    )
+    title = f"Retention annuities, by {tables.segment_words(comparison.by)}"
+    return Table(f"annuities_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
 
 
 def holdout_segments(study: Study, comparison: Comparison) -> Table:

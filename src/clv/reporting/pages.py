@@ -297,7 +297,14 @@ def formulas(review: Review) -> Page:
     costs = [table for c in shown if (table := formula_tables.after_cac(c, unit)) is not None]
     charts = [made[0], *held[:1]]
     first = [made[0], *costs[:1], *held[:1]]
-    folded = [quoted[0], *made[1:], *costs[1:], *quoted[1:], *held[1:]]
+    folded = [
+        quoted[0],
+        formula_tables.annuities(shown[0], unit),
+        *made[1:],
+        *costs[1:],
+        *quoted[1:],
+        *held[1:],
+    ]
     return Page("formulas", "Against the formulas", finding, first, charts, notes, folded=folded)
 
 
