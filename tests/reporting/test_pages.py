@@ -13,7 +13,7 @@ from clv.data.contract import Transactions
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.study import Study
 from clv.forecasting.totals import ALL
-from clv.reporting import decision, pages
+from clv.reporting import decision, holdout_page, pages
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import miss
 from clv.reporting.reviews import Review
@@ -38,7 +38,7 @@ def untested(study: Study) -> Study:
 
 
 def test_the_model_wins_when_it_is_nearest(small_study: Study) -> None:
-    said = pages.verdict(
+    said = holdout_page.verdict(
         judged(small_study, {MODEL: -0.05, "Own rate": 0.4}, {MODEL: 0.66, "Own rate": 0.66})
     )
     assert said == (
@@ -51,7 +51,7 @@ def test_the_model_wins_when_it_is_nearest(small_study: Study) -> None:
 @pytest.mark.parametrize("own", ["Own rate", "Own rate with first order"])
 def test_own_rate_wins_when_it_is_nearer_and_ranks_as_well(small_study: Study, own: str) -> None:
     gini = {MODEL: 0.66, own: 0.66 - limits.GINI_SLACK + 0.001}
-    said = pages.verdict(judged(small_study, {MODEL: -0.2, own: 0.1}, gini))
+    said = holdout_page.verdict(judged(small_study, {MODEL: -0.2, own: 0.1}, gini))
     assert said.startswith(f"Use {own.lower()}: its total came out 10.0 % too high, and the tenth")
     assert "nearer" not in said
 
@@ -59,14 +59,14 @@ def test_own_rate_wins_when_it_is_nearer_and_ranks_as_well(small_study: Study, o
 @pytest.mark.parametrize("own", ["Own rate", "Own rate with first order"])
 def test_own_rate_loses_when_it_ranks_worse(small_study: Study, own: str) -> None:
     gini = {MODEL: 0.66, own: 0.66 - limits.GINI_SLACK - 0.001}
-    said = pages.verdict(judged(small_study, {MODEL: -0.2, own: 0.1}, gini))
+    said = holdout_page.verdict(judged(small_study, {MODEL: -0.2, own: 0.1}, gini))
     assert said.startswith("Use the model: its total came out 20.0 % too low, ")
     assert said.endswith(f" {own} came nearer in total (10.0 % too high) but ranks customers less well.")
 
 
 def test_a_nearer_total_without_a_ranking_is_named_not_used(small_study: Study) -> None:
     errors = {MODEL: -0.17, "Own rate": 0.4, "Calendar run-rate": -0.02, "Formula 2": 0.1}
-    said = pages.verdict(judged(small_study, errors, {MODEL: 0.66, "Own rate": 0.66}))
+    said = holdout_page.verdict(judged(small_study, errors, {MODEL: 0.66, "Own rate": 0.66}))
     assert said.startswith("Use the model: its total came out 17.0 % too low, ")
     assert said.endswith(
         " Calendar run-rate came nearer in total (2.0 % too low) but says nothing of who will buy."
@@ -77,7 +77,9 @@ def test_a_nearer_total_without_a_ranking_is_named_not_used(small_study: Study) 
     ("error", "fails"), [(0.25, ""), (-0.25, ""), (0.2501, "25.0 % too high"), (-0.26, "26.0 % too low")]
 )
 def test_a_large_miss_is_not_to_be_used_for_level(small_study: Study, error: float, fails: str) -> None:
-    said = pages.verdict(judged(small_study, {MODEL: error, "Own rate": 0.9}, {MODEL: 0.6, "Own rate": 0.5}))
+    said = holdout_page.verdict(
+        judged(small_study, {MODEL: error, "Own rate": 0.9}, {MODEL: 0.6, "Own rate": 0.5})
+    )
     if not fails:
         assert said.startswith("Use the model: ")
         return
@@ -91,7 +93,7 @@ def test_a_large_miss_is_not_to_be_used_for_level(small_study: Study, error: flo
 def test_level_and_ranking_are_recommended_apart(small_study: Study) -> None:
     first = "Own rate with first order"
     errors = {MODEL: -0.2, first: 0.6, "Own rate": 0.5, "Repeat run-rate": 0.21}
-    said = pages.verdict(judged(small_study, errors, {MODEL: 0.6, "Own rate": 0.55, first: 0.65}))
+    said = holdout_page.verdict(judged(small_study, errors, {MODEL: 0.6, "Own rate": 0.55, first: 0.65}))
     assert said == (
         "No contender does both: for level take the model, whose total came out 20.0 % too low; to rank "
         "customers take own rate with first order. Ranking by Gini, and what the tenth put first brought of "
@@ -101,7 +103,7 @@ def test_level_and_ranking_are_recommended_apart(small_study: Study) -> None:
 
 def test_for_level_even_one_that_cannot_rank_may_be_taken(small_study: Study) -> None:
     errors = {MODEL: -0.4, "Calendar run-rate": -0.25}
-    said = pages.verdict(judged(small_study, errors, {MODEL: 0.6}))
+    said = holdout_page.verdict(judged(small_study, errors, {MODEL: 0.6}))
     assert said.startswith(
         "No contender does both: for level take calendar run-rate, whose total came out 25.0 % too low; to "
         "rank customers take the model."
@@ -110,7 +112,7 @@ def test_for_level_even_one_that_cannot_rank_may_be_taken(small_study: Study) ->
 
 def test_where_everyone_spent_alike_the_nearest_is_used(small_study: Study) -> None:
     unranked = {MODEL: math.nan, "Own rate": math.nan}
-    said = pages.verdict(judged(small_study, {MODEL: 0.12, "Own rate": 0.4}, unranked))
+    said = holdout_page.verdict(judged(small_study, {MODEL: 0.12, "Own rate": 0.4}, unranked))
     assert said.startswith("Use the model: its total came out 12.0 % too high, ")
     assert "nan" not in said
     assert "–" not in said
@@ -118,7 +120,7 @@ def test_where_everyone_spent_alike_the_nearest_is_used(small_study: Study) -> N
 
 def test_where_everyone_spent_alike_and_all_miss_none_is_used(small_study: Study) -> None:
     unranked = {MODEL: math.nan, "Own rate": math.nan}
-    assert pages.verdict(judged(small_study, {MODEL: 0.3, "Own rate": 0.4}, unranked)) == (
+    assert holdout_page.verdict(judged(small_study, {MODEL: 0.3, "Own rate": 0.4}, unranked)) == (
         "No contender ranks customers better than another; use none for level (the nearest, the model, came "
         "out 30.0 % too high)."
     )
@@ -127,7 +129,7 @@ def test_where_everyone_spent_alike_and_all_miss_none_is_used(small_study: Study
 def test_where_everyone_spent_alike_a_run_rate_is_not_said_to_rank(small_study: Study) -> None:
     unranked = {MODEL: math.nan, "Own rate": math.nan}
     errors = {MODEL: 0.2, "Own rate": 0.4, "Calendar run-rate": 0.1}
-    said = pages.verdict(judged(small_study, errors, unranked))
+    said = holdout_page.verdict(judged(small_study, errors, unranked))
     assert "calendar run-rate" in said.lower()
     assert "10.0 % too high" in said
     assert "–" not in said  # "put first brought – of what was spent"
@@ -153,7 +155,7 @@ def test_a_holdout_in_which_nothing_was_bought_gives_no_verdict(small_study: Stu
     silent = judged(
         small_study, dict.fromkeys(names, math.nan), dict.fromkeys(names[:2], math.nan), actual=0.0
     )
-    said = pages.verdict(silent)
+    said = holdout_page.verdict(silent)
     assert "Use " not in said
     assert "nan" not in said
     assert all("nan" not in page.finding and "–" not in page.finding for page in pages.pages(Review(silent)))

@@ -10,7 +10,7 @@ from clv.jobs.checking import Checked, finding_json, shared
 from clv.jobs.screen import Block, Grid, printable
 from clv.reporting import tables
 from clv.reporting.grid import Page, money, show_value
-from clv.reporting.pages import verdict as verdict_of
+from clv.reporting.holdout_page import verdict as verdict_of
 from clv.reporting.reviews import Review
 
 if TYPE_CHECKING:

@@ -131,8 +131,8 @@ def annuities(comparison: Comparison, money: str = "") -> Table:
         f"Per customer{' in ' + money if money else ''}, as of {comparison.as_of}, for ever, before "
         f"acquisition cost: contribution m at {percent(e.margin)} margin and retention r of a period of "
         f"{period:.0f} days, discounted at d = {percent(round(rate, 4))} a period. Now "
-        "m(1 + d) ÷ (1 + d − r), at the end m ÷ (1 + d − r), after a renewal m·r ÷ (1 + d − r); formula 2 is the second without a "
-        f"discount.{_left_out(comparison)}"
+        "m(1 + d) ÷ (1 + d − r), at the end m ÷ (1 + d − r), after a renewal m·r ÷ (1 + d − r); "
+        f"formula 2 is the second without a discount.{_left_out(comparison)}"
     )
     title = f"Retention annuities, by {tables.segment_words(comparison.by)}"
     return Table(f"annuities_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from clv.evaluation.backtest import MODEL
 from clv.forecasting.totals import ALL
 from clv.reporting import (
@@ -18,6 +16,7 @@ from clv.reporting import (
     forecast_tables,
     formula_tables,
     glossary,
+    holdout_page,
     planning_pages,
     tables,
 )
@@ -48,7 +47,7 @@ def pages(review: Review, *, last: Page | None = None, movement: Page | None = N
         lambda review: last,
         base,
         backtest,
-        holdout,
+        holdout_page.holdout,
         formulas,
         planning_pages.bridge,
         planning_pages.units,
@@ -162,98 +161,6 @@ def _level(review: Review, test: Backtest) -> list[str]:
         f"The forecasts of this report are not corrected: they reach {in_words(ahead.horizon)}, which is not "
         "the length of a window."
     ]
-
-
-def holdout(review: Review) -> Page | None:
-    """Contenders against what happened in one hold-out, where no back-test did that at several origins."""
-    study = review.study
-    if review.tested is not None:
-        return None
-    if study.holdout is None:
-        return None
-    table = tables.contenders(study)
-    notes = [
-        "Each contender knew the log up to the cut only. Those without a ranking treat every customer "
-        "alike, so they cannot say who will buy. The mean miss alone would favour a forecast of zero.",
-        "Run-rate: all revenue ÷ all customers' days, carried on. Repeat run-rate: the same of repeat "
-        "orders, at the mean order value. Calendar run-rate: revenue ÷ calendar days. Own rate: each "
-        "customer's own repeat rate × own mean order value; with first order: own revenue ÷ own age, at "
-        "least 28 days. Formulas 1 and 2: the value of a new customer over the hold-out, charged for every "
-        "existing one (formula 2 is the run-rate over just one of its periods).",
-    ]
-    return Page(
-        "holdout",
-        "Hold-out",
-        verdict(study),
-        [table],
-        [table, tables.calibration(study)],
-        notes,
-        folded=[tables.calibration(study)],
-    )
-
-
-def verdict(study: Study) -> str:
-    """The contender to use: the best level among those that rank customers about as well as the best.
-
-    Where that one fails on level, level and ranking are recommended apart.
-    """
-    if model_error(study) is None:
-        return "Nothing was bought in the hold-out, so it cannot tell the contenders apart; move the cut."
-    frame = tables.contenders(study).frame.set_index("contender")
-    able = frame[frame["gini"] >= frame["gini"].max() - limits.GINI_SLACK]
-    able = able if len(able) else frame
-    best = str(able["error"].abs().idxmin())
-    if abs(frame["error"][best]) > limits.LEVEL_BAD:
-        return _apart(frame)
-    others = "; ".join(
-        f"{other.lower()}: {miss(frame['error'][other])}"
-        for other in ("Repeat run-rate", "Formula 1", "Formula 2")
-        if other != best and np.isfinite(frame["error"][other])
-    )
-    top = frame["top_decile"][best]
-    first = (
-        f", and the tenth of customers it put first brought {show_value(top, 'share')} of what was spent"
-        if np.isfinite(top)
-        else ""
-    )
-    return (
-        f"Use {_name(best)}: its total came out {miss(frame['error'][best])}{first}. "
-        f"{others[:1].upper()}{others[1:]}.{_nearer(frame, frame['error'][best])}"
-    )
-
-
-def _apart(frame: pd.DataFrame) -> str:
-    """No contender does both: say which is nearest in total, and which ranks best."""
-    nearest, first = str(frame["error"].abs().idxmin()), frame.iloc[0]
-    level = f"for level take {_name(nearest)}, whose total came out {miss(first['error'])}"
-    if abs(first["error"]) > limits.LEVEL_BAD:
-        level = f"use none for level (the nearest, {_name(nearest)}, came out {miss(first['error'])})"
-    ranked = frame["gini"].dropna()
-    if ranked.empty:
-        return f"No contender ranks customers better than another; {level}."
-    top = str(ranked.idxmax())
-    scores = ", ".join(
-        f"{_name(name)} {show_value(frame['gini'][name], 'ratio')} "
-        f"({show_value(frame['top_decile'][name], 'share')})"
-        for name in map(str, ranked.sort_values(ascending=False).index)
-    )
-    return (
-        f"No contender does both: {level}; to rank customers take {_name(top)}. Ranking by Gini, and what "
-        f"the tenth put first brought of all spend: {scores}."
-    )
-
-
-def _name(contender: str) -> str:
-    return "the model" if contender == MODEL else contender.lower()
-
-
-def _nearer(frame: pd.DataFrame, error: float) -> str:
-    nearer = frame[frame["error"].abs() < abs(error)]
-    if nearer.empty:
-        return ""
-    first = nearer.iloc[0]
-    why = "says nothing of who will buy" if np.isnan(first["gini"]) else "ranks customers less well"
-    return f" {first.name} came nearer in total ({miss(first['error'])}) but {why}."
 
 
 def formulas(review: Review) -> Page:
