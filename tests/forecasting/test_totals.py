@@ -17,6 +17,7 @@ from clv.forecasting.lines import FEW, Line, Rows, lines_of
 from clv.forecasting.newcomers import FirstOrder, Wave, just_acquired, newcomers
 from clv.forecasting.plans import first_orders
 from clv.forecasting.stream import Base
+from clv.forecasting.totals import ALL, reached
 from one_by_one import PURCHASE, RATE, SPEND, base, jittered, lives
 
 ENDS = np.array([13.0, 26.0, 39.0, 52.0])
@@ -170,6 +171,23 @@ def test_the_day_of_a_quarter_is_what_a_shorter_horizon_says(year):
     short = year.over("92d").totals().to_pandas().iloc[0]
     for name in ("active", "orders", "revenue", "clv", "clv_p05", "clv_p95"):
         assert first[name] == pytest.approx(short[name], rel=2e-3)
+
+
+def test_horizons_at_once_are_those_of_forecasts_that_end_there(year, small_study):
+    """Of thousands of customers, and of few, who are drawn one by one."""
+    for ahead, by, part, whole in ((year, "cohort", 0.02, 0), (small_study.forecast, "channel", 0.12, 1)):
+        lengths = ["30d", "92d", "12m"]
+        found = reached(ahead, by, lengths).set_index([by, "period"])
+        for length in lengths:
+            alone = ahead.over(length).totals(by).to_pandas().set_index(by).drop(index=ALL)
+            both = found.xs(length, level="period")
+            assert list(both.index) == list(alone.index)
+            for name in ("active", "orders", "revenue", "contribution", "clv"):
+                np.testing.assert_allclose(both[name], alone[name], rtol=1e-9)
+                width = alone[f"{name}_p95"] - alone[f"{name}_p05"]
+                for end in (f"{name}_p05", f"{name}_p95"):
+                    step = whole * (name in ("active", "orders"))  # counts of customers are whole
+                    assert ((both[end] - alone[end]).abs() <= part * width + step).all(), (length, end)
 
 
 def test_new_customers_stand_beside_existing_ones(year, sample_rfm):

@@ -11,7 +11,7 @@ import numpy as np
 
 from clv.data.ageing import spend_by_cohort, spread_by_cohort
 from clv.evaluation.compare import SMALL
-from clv.forecasting.totals import ALL
+from clv.forecasting.totals import reached
 from clv.units import DAYS_PER_YEAR, horizon_days
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ def _ahead(forecast: Forecast, table: pd.DataFrame) -> pd.DataFrame:
     ages = table["age"].to_numpy()
     start = {name: so_far for name in ("mean", "low", "high")}
     parts = [pd.DataFrame({"cohort": table.index, "months": ages, **start})]
+    totals = reached(plain, "cohort", lengths).set_index("cohort")
     for length in lengths:
-        found = plain.over(length, allow_extrapolation=True).totals("cohort").table.set_index("cohort")
-        found = found.drop(index=ALL).reindex(table.index)
+        found = totals[totals["period"] == length].reindex(table.index)
         values = {
             name: so_far + found[f"contribution{of}"].to_numpy() / table["customers"].to_numpy()
             for name, of in (("mean", ""), ("low", "_p05"), ("high", "_p95"))

@@ -106,7 +106,8 @@ def mixed(drawn: Array, variance: Array, levels: Sequence[float]) -> Array:
 class Rows:
     """Customers counted by history and line: how many, and their S summed and squared.
 
-    `ends` are those of the spans in time units; `rate` discounts value.
+    `ends` are those of the spans in time units; `rate` discounts value. Spans follow one another, or start
+    all at once where they are `nested`, each with what is in the one before it.
     """
 
     base: Base
@@ -116,6 +117,7 @@ class Rows:
     squares: Array
     ends: Array
     rate: float
+    nested: bool = False
 
     @property
     def lines(self) -> int:
@@ -125,7 +127,17 @@ class Rows:
     @property
     def starts(self) -> Array:
         """Where the spans start."""
+        return np.zeros(len(self.ends)) if self.nested else self.steps
+
+    @property
+    def steps(self) -> Array:
+        """Where the time between two ends starts."""
         return np.append(0.0, self.ends[:-1])
+
+    def spanned(self, steps: Array) -> Array:
+        """Return what comes in each step, (steps, …), by span and in all of them together: (spans + 1, …)."""
+        reached = np.cumsum(steps, axis=0)
+        return np.concatenate([reached if self.nested else steps, reached[-1:]])
 
 
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
@@ -230,10 +242,10 @@ def _means(rows: Rows, h: PurchaseHistory, model: Any, shape: tuple[int, ...]) -
         return np.stack([np.broadcast_to(v, shape) for v in values])
 
     def spans(reached: Array) -> Array:
-        return np.concatenate([np.diff(reached, axis=0, prepend=0), reached[-1:]])
+        return np.concatenate([reached if rows.nested else np.diff(reached, axis=0, prepend=0), reached[-1:]])
 
     active = [model.p_purchase(h, t, start) for start, t in zip(rows.starts, ends, strict=True)]
-    active.append(model.p_purchase(h, ends[-1]) if len(ends) > 1 else active[0])
+    active.append(active[-1] if rows.starts[-1] == 0 else model.p_purchase(h, ends[-1]))
     # Of a lifetime only the discounted purchases have a mean for certain.
     counts = each([model.expected_purchases(h, t) if np.isfinite(t) else np.zeros(1) for t in ends])
     same = rows.rate == 0 and np.isfinite(ends[-1])
@@ -250,19 +262,19 @@ def _futures(rows: Rows, cell: Cell) -> tuple[Array, Array]:
     shape = draws, min(samples(cell.x, draws), -(-_ENOUGH // draws))
     single, square = [], []
     for future in cell.futures(shape):
-        sums = np.zeros((3, len(rows.ends) + 1, *shape))  # purchases, their discounts, and those squared
-        for at, count, discount in _by_span(rows, cell.rng, future):
-            sums[:, at] += count, count * discount, count * discount**2
-        sums[:, -1] = sums[:, :-1].sum(axis=1)
+        steps = np.zeros((len(rows.ends), 3, *shape))  # purchases, their discounts, and those squared
+        for at, count, discount in _by_step(rows, cell.rng, future):
+            steps[at] += count, count * discount, count * discount**2
+        sums = np.moveaxis(rows.spanned(steps), 0, 1)
         single.append(sums[[0, 2]].mean(axis=-1))
         square.append((sums[:2] ** 2).mean(axis=-1))
     weigh = "jdh,jmsd->msh"
     return tuple(np.einsum(weigh, cell.stages, np.stack(v)) / draws for v in (single, square))
 
 
-def _by_span(rows: Rows, rng: np.random.Generator, future: Future) -> Iterator[tuple[int, Array, Array]]:
-    """Yield the span, the purchases and their mean discount, of each step of a future."""
-    for at, (start, end) in enumerate(zip(rows.starts, rows.ends, strict=True)):
+def _by_step(rows: Rows, rng: np.random.Generator, future: Future) -> Iterator[tuple[int, Array, Array]]:
+    """Yield the step between two ends, the purchases and their mean discount, of each part of a future."""
+    for at, (start, end) in enumerate(zip(rows.steps, rows.ends, strict=True)):
         steps = start + step_ends(end - start, rows.rate)
         for count, discount in discounted_counts(rng, future, steps, rows.rate):
             yield at, count, discount
@@ -286,13 +298,13 @@ def _drawn_one_by_one(rows: Rows, block: Block, size: int) -> Array:
         stage = (cell.rng.random(shape) > np.cumsum(cell.stages, axis=0)[..., who]).sum(axis=0)
         for number, future in enumerate(cell.futures(shape)):
             here = stage == number
-            found = np.zeros((len(MEASURES), len(rows.ends) + 1, *shape))
-            for at, count, discount in _by_span(rows, cell.rng, future):
+            steps = np.zeros((len(rows.ends), len(MEASURES), *shape))
+            for at, count, discount in _by_step(rows, cell.rng, future):
                 bought = count * here
                 paid = cell.rng.binomial(bought.astype(np.int64), rows.base.paid_share)
                 worth = each * cell.rng.standard_gamma(p * paid)
-                found[1:, at] += bought, worth, worth * discount
-            found[:, -1] = found[:, :-1].sum(axis=1)
+                steps[at, 1:] += bought, worth, worth * discount
+            found = np.moveaxis(rows.spanned(steps), 0, 1)
             found[0] = found[1] > 0
             total += np.einsum("msdc,lc->mlsd", found, member)
     return total

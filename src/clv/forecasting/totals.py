@@ -90,6 +90,21 @@ def totals(
     return Totals(table, f"{forecast.basis}{population}; bands: {forecast.doubt}", forecast.rfm.currency)
 
 
+def reached(forecast: Forecast, by: str, lengths: Sequence[str]) -> pd.DataFrame:
+    """Return totals by segment from now to the end of each of some horizons, the shortest first.
+
+    `period` names the horizon; the other columns are those of `Totals`, without the whole.
+    """
+    import pandas as pd
+
+    columns, as_of = columns_of(forecast, by), forecast.rfm.as_of
+    spans = [Span(length, as_of + dt.timedelta(days=1), horizon_end(length, as_of)) for length in lengths]
+    ends = np.array([_time(forecast, span.last) for span in spans])
+    existing = _existing(forecast, columns, ends, nested=True)
+    table = pd.DataFrame(list(_rows(forecast, by, columns, spans, existing, None)))
+    return table[(table["period"] != WHOLE) & (table[by] != ALL)].reset_index(drop=True)
+
+
 def worth(forecast: Forecast) -> float:
     """Return the expected value of a base, the sum of `clv_mean`, without a table of its customers.
 
@@ -141,7 +156,7 @@ def _time(forecast: Forecast, day: dt.date) -> float:
 type _Lines = Mapping[tuple[str, ...], tuple[Any, Line]]  # customers by span, and their totals
 
 
-def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines:
+def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any, *, nested: bool = False) -> _Lines:
     """Totals of the base by the values of columns."""
     base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.table))
     spend = base.table.spent_total
@@ -154,7 +169,8 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines
         counts[label] += int(customers)
     few = {label for label, customers in counts.items() if customers <= FEW}
     kept = np.array([label not in few for label in labels])
-    found = _lines(forecast, {n: v[kept] for n, v in rows.items()}, columns, ends, one_by_one=False)
+    many = {name: values[kept] for name, values in rows.items()}
+    found = _lines(forecast, many, columns, ends, one_by_one=False, nested=nested)
     if few:
         table = base.table
         if columns:
@@ -166,7 +182,7 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any) -> _Lines
             "spent_total": each * single["customers"],
             "spent_squares": each.astype(float) ** 2 * single["customers"],
         }
-        found |= _lines(forecast, single, columns, ends, one_by_one=True)
+        found |= _lines(forecast, single, columns, ends, one_by_one=True, nested=nested)
     size = len(ends) + 1
     return {label: (np.full(size, float(counts[label])), found[label]) for label in sorted(counts)}
 
@@ -183,7 +199,13 @@ def _arrow(columns: Mapping[str, Sequence[str]]) -> Any:
 
 
 def _lines(
-    forecast: Forecast, rows: dict[str, Any], columns: Sequence[str], ends: Any, *, one_by_one: bool
+    forecast: Forecast,
+    rows: dict[str, Any],
+    columns: Sequence[str],
+    ends: Any,
+    *,
+    one_by_one: bool,
+    nested: bool,
 ) -> dict[tuple[str, ...], Line]:
     labels = _labels(rows, columns)
     if not labels:
@@ -199,6 +221,7 @@ def _lines(
         rows["spent_squares"] / money**2,
         ends,
         forecast.rate,
+        nested,
     )
     return dict(zip(known, lines_of(counted, one_by_one=one_by_one), strict=True))
 
