@@ -37,8 +37,7 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
         "repeats": t.frequency.sum(),
         "revenue": spend.sum(),
         "exposure_days": age.sum(),
-        "counted": (age > churn.silent_days).sum(),
-        "silent": (age - t.recency > churn.silent_days).sum(),
+        **churn_counts(t, churn),
         "own_rate": simple.own_rate(t.frequency, age.clip(lower=1), spend, days).sum(),
         "own_rate_with_first": simple.own_rate_with_first(
             age.clip(lower=simple.CUSTOMER_MIN_DAYS), spend, days
@@ -59,6 +58,20 @@ def formula_inputs(rfm: RFM, churn: Churn, days: float, by: str | None = None, *
         frame["orders_per_customer"] = frame["orders"] / frame["customers"]
         frame["repeat_rate"] = frame["repeats"] / frame["exposure_days"]
         frame["frequency"] = frame["orders"] / frame["exposure_days"] * churn.period_days
-        measured = frame["silent"] / frame["counted"]
-        frame["churn"] = measured.where(measured > 0) if churn.share is None else churn.share
+    frame["churn"] = churn_share(frame["silent"], frame["counted"]) if churn.share is None else churn.share
     return frame.drop(columns=["counted", "silent"])
+
+
+def churn_counts(table: Any, churn: Churn) -> dict[str, Any]:
+    """Customers that a churn rule counts, and those of them that it takes for lost, as sums on the engine."""
+    age = table["T"].cast("float64")
+    return {
+        "counted": (age > churn.silent_days).sum(),
+        "silent": (age - table.recency > churn.silent_days).sum(),
+    }
+
+
+def churn_share(silent: Any, counted: Any) -> Any:
+    """Share of those counted who are lost, both columns of a frame; NaN where nobody is."""
+    measured = silent / counted
+    return measured.where(measured > 0)
