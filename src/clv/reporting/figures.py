@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import ConfigError
+from clv.evaluation.backtest import HoldoutResult
 from clv.evaluation.compare import Comparison
 from clv.evaluation.predictive import PredictiveCheck
 from clv.evaluation.results import Backtest
@@ -26,6 +27,7 @@ from clv.reporting import (
     backtest_drawers,
     backtest_tables,
     base_tables,
+    churn_tables,
     cohort_drawers,
     cohort_tables,
     drawers,
@@ -37,6 +39,7 @@ from clv.reporting import (
     planning_drawers,
     planning_tables,
     tables,
+    tenth_tables,
 )
 from clv.reporting.grid import Page, Table
 from clv.reporting.ink import INK, RC, drawn_rows, families
@@ -216,16 +219,17 @@ type Source = (
 def show(source: Source, name: str | None = None) -> Chart:
     """Show one figure or table of the report, for a notebook; the first of a source without a name.
 
-    A forecast has "quarters", "p_alive", "frequency_recency", "concentration" and "value_by_age"; totals
-    "quarters", of whatever periods they have, and "segments". A back-test has "tracking", "cumulative",
-    "deciles", "p_purchase" and "pit"; a comparison "clv"; a predictive check "frequency" and, where it knows
-    days, "tracking". A study has "concentration", "ages", "clv_by_<segment>" for its segments, and with a
-    hold-out "contenders", "calibration" and "holdout_by_<segment>". Unit economics have "ratios" and
-    "payback"; a bridge "steps" and "bridges"; scenarios "tornado_base", "tornado_new", "levers", "two_way"
-    and "retention"; a budget "split", "ways", "break_evens" and "needed". A review has all of these,
-    "cohorts_by_age", and every table of its pages, such as "repeats", "kpis" or "reconciliation". So have the
-    pages of a run, those that look back at earlier runs as well: "outcome_by_<segment>", "movement_value",
-    "at_risk_by_<segment>". ConfigError C001 names them all.
+    A forecast has "quarters", "p_alive", "frequency_recency", "concentration", "value_by_age" and, of 100
+    customers or more, "tenths"; totals "quarters", of whatever periods they have, and "segments". A back-test
+    has "tracking", "cumulative", "deciles", "p_purchase" and "pit"; a comparison "clv"; a predictive check
+    "frequency" and, where it knows days, "tracking". A study has "concentration", "tenths", "ages",
+    "churn_definitions", "clv_by_<segment>" for its segments, and with a hold-out "contenders", "calibration"
+    and "holdout_by_<segment>". Unit economics have "ratios" and "payback"; a bridge "steps" and "bridges";
+    scenarios "tornado_base", "tornado_new", "levers", "two_way" and "retention"; a budget "split", "ways",
+    "break_evens" and "needed". A review has all of these, "cohorts_by_age", and every table of its pages,
+    such as "repeats", "kpis" or "reconciliation". So have the pages of a run, those that look back at earlier
+    runs as well: "outcome_by_<segment>", "movement_value", "at_risk_by_<segment>". ConfigError C001 names
+    them all.
     """
     stages = next((stages for kind, stages in _MAKERS.items() if isinstance(source, kind)), ())
     if not stages:
@@ -257,7 +261,13 @@ def _of_forecast(forecast: Forecast) -> Makers:
         "frequency_recency": partial(forecast_tables.frequency_recency, forecast),
         "concentration": partial(forecast_tables.lorenz, forecast),
         "value_by_age": partial(forecast_tables.value_by_age, forecast),
+        **_of_tenths(forecast),
     }
+
+
+def _of_tenths(forecast: Forecast, holdout: HoldoutResult | None = None) -> Makers:
+    made = partial(tenth_tables.tenths, forecast, holdout)
+    return {"tenths": made} if tenth_tables.enough(forecast) else {}
 
 
 def _of_totals(totals: Totals) -> Makers:
@@ -273,8 +283,9 @@ def _of_backtest(test: Backtest, money: str = "") -> Makers:
 
 def _of_study(study: Study) -> Makers:
     held = (tables.contenders, tables.calibration) if study.holdout else ()
-    shown = (*held, tables.concentration, tables.ages)
+    shown = (*held, tables.concentration, tables.ages, churn_tables.churn_definitions)
     makers: Makers = {make.__name__: partial(make, study) for make in shown}
+    makers |= _of_tenths(study.forecast, study.holdout)
     for c in study.comparisons:
         if not c.behavioural:
             makers[f"clv_by_{c.by}"] = partial(formula_tables.new_customers, c, study.orders.money_unit)

@@ -11,6 +11,7 @@ from clv.reporting import (
     background,
     backtest_tables,
     base_tables,
+    churn_tables,
     cohort_tables,
     evidence_tables,
     forecast_tables,
@@ -19,6 +20,7 @@ from clv.reporting import (
     holdout_page,
     planning_pages,
     tables,
+    tenth_tables,
 )
 from clv.reporting import thresholds as limits
 from clv.reporting.decision import decision, model_error
@@ -122,6 +124,7 @@ def base(review: Review) -> Page:
         folded=[
             forecast_tables.periods(review.quarters),
             concentration,
+            *tenth_tables.of_study(study),
             cohorts,
             *held,
             *made[1:],
@@ -201,11 +204,14 @@ def formulas(review: Review) -> Page:
             f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, which "
             "may know what came after the cut."
         )
+    churn = churn_tables.churn_definitions(study)
+    notes += [said] if (said := churn_tables.finding(study, churn)) else []
     costs = [table for c in shown if (table := formula_tables.after_cac(c, unit)) is not None]
     charts = [made[0], *held[:1]]
     first = [made[0], *costs[:1], *held[:1]]
     folded = [
         quoted[0],
+        churn,
         formula_tables.annuities(shown[0], unit),
         *made[1:],
         *costs[1:],
