@@ -37,10 +37,9 @@ def by_tenth(table: Any, column: str, /, **sums: Any) -> list[dict[str, Any]]:
 
     distinct = table.group_by(ranked=table[column]).aggregate(rows=table.count(), **sums)
     up_to = distinct.rows.sum().over(ibis.cumulative_window(order_by=distinct.ranked))
-    whole = distinct.rows.sum().over()
-    # In whole numbers: a share of rows may fall on either side of a tenth.
-    middle = 5 * (2 * up_to - distinct.rows).cast("int64")
-    placed = distinct.mutate(tenth=(middle // whole.cast("int64")).cast("int64"))
+    # Whole numbers up to the division: a share of rows may come out on either side of a tenth.
+    tenth = 5 * (2 * up_to - distinct.rows) // distinct.rows.sum().over()
+    placed = distinct.mutate(tenth=tenth)
     names = ("rows", *sums)
     found = placed.group_by("tenth").aggregate(**{name: placed[name].sum() for name in names})
     rows: list[dict[str, Any]] = fetch(found.order_by("tenth")).to_pylist()
