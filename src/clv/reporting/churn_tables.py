@@ -51,9 +51,9 @@ def churn_definitions(study: Study) -> Table:
         f"acquisition cost, {length} from the first order and without an end; as of {study.as_of}. "
         "Inactive: no order for more than that long, of customers who came longer ago, read as one year's "
         "churn. Not returning: no order in the last period, of customers at least one period old. "
-        "Formula 2 takes whoever misses one period for lost for good, so that short periods make it small; "
-        "over just one period churn plays no part in it. Definitions that fewer than "
-        f"{SMALL} customers are old enough for are left out.{young}"
+        "Formula 2 takes all of them for lost for good, those too who will come back; over a horizon of one "
+        f"period churn plays no part in it. Definitions that fewer than {SMALL} customers "
+        f"are old enough for are left out.{young}"
     )
     title = "The same customers by other definitions of churn"
     return Table("churn_definitions", title, columns, frame, basis, unit=unit)
