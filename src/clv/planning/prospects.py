@@ -259,9 +259,14 @@ def money(value: float, unit: str) -> str:
     return f"{value:,.{minor_digits(unit) if abs(value) < 1000 else 0}f}".replace("-", "−")
 
 
+def amount(value: float, unit: str) -> str:
+    """Print money with its unit, where that is known."""
+    return f"{money(value, unit)} {unit}".rstrip()
+
+
 def gain(value: float, unit: str) -> str:
     """Print what is gained, or lost, in a sentence."""
-    return f"{'+' if value > 0 else ''}{money(value, unit)}"
+    return f"{'+' if value > 0 else ''}{amount(value, unit)}"
 
 
 def share(value: float) -> str:

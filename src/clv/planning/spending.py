@@ -18,6 +18,7 @@ from clv.planning.levers import WEAK, Existing
 from clv.planning.prospects import (
     Compared,
     Prospect,
+    amount,
     as_html,
     check_alike,
     check_kinds,
@@ -92,21 +93,18 @@ class Budget:
         uses = self.split["recommended"].items()
         parts = [f"{money(v, self.currency)} on {name}" for name, v in uses if v >= 0.005]
         spent = float(self.split["recommended"].sum())
-        said = f"Of {self._money(self.total)} spend {', '.join(parts) or 'nothing'}."
+        said = f"Of {amount(self.total, self.currency)} spend {', '.join(parts) or 'nothing'}."
         if spent < _WORTH_SPENDING * self.total:
-            said += f" {self._money(self.total - spent)} {self._why_kept(self.split['marginal'])}."
+            said += f" {amount(self.total - spent, self.currency)} {self._why_kept(self.split['marginal'])}."
         rows: Mapping[Any, Any] = self.table.to_dict("index")
         same = " on the same uses" if self.elsewhere else ""
         than = [
-            f"{self._money(abs(regret))} {'less' if regret < 0 else 'more'} than {words}"
+            f"{amount(abs(regret), self.currency)} {'less' if regret < 0 else 'more'} than {words}"
             for name, words in ((LAST, f"{LAST}{same}"), (NOTHING, "doing nothing"))
             if name in rows
             for regret in [rows[name]["regret"]]
         ]
         return f"{said} Less what it costs, that brings {' and '.join(than)}."
-
-    def _money(self, value: float) -> str:
-        return f"{money(value, self.currency)} {self.currency}".rstrip()
 
     def _why_kept(self, marginal: pd.Series) -> str:
         """Why money is left: where the next unit would bring more than itself, a bound forbids it."""
@@ -119,9 +117,8 @@ class Budget:
         if found.empty:
             return "No gain of retention pays for any of these spends."
         spend, points = float(found.index[-1]), float(found["points"].iloc[-1])
-        return (
-            f"{self._money(spend)} on retention pays if it brings {100 * points:.1f} points a year or more."
-        )
+        paid = amount(spend, self.currency)
+        return f"{paid} on retention pays if it brings {100 * points:.1f} points a year or more."
 
     def __repr__(self) -> str:
         return f"<Budget: {self.basis}>\n{self.sentence}"

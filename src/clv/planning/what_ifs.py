@@ -16,6 +16,7 @@ from clv.forecasting.totals import ALL
 from clv.planning.levers import LEVERS, WEAK, Existing, Newcomer
 from clv.planning.prospects import (
     Compared,
+    amount,
     as_html,
     check_kinds,
     gain,
@@ -102,7 +103,7 @@ class Scenarios:
         points = f"{self.points * 100:+g} points of annual retention"
         if np.isnan(base["worth"]):
             return f"{points} are not in reach of this model for the existing base."
-        whole, each = (money(row["worth"], self.currency) for row in (base, new))
+        whole, each = (amount(row["worth"], self.currency) for row in (base, new))
         each = "" if np.isnan(new["worth"]) else f", and {each} for each new customer"
         return (
             f"{points} ({share(base['retention'])} to {share(base['retention'] + self.points)}) are worth "

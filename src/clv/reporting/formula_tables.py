@@ -49,9 +49,9 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
 
 
 def after_cac(comparison: Comparison, money: str = "") -> Table | None:
-    """Formula 1 in both forms and the model, after acquisition cost, by segment; None where none is known."""
+    """Both forms of formula 1 and the model, after CAC, by segment; None where no segment has one."""
     frame, e = tables.segments(comparison), comparison.economics
-    if frame["cac"].isna().all():
+    if frame["cac"][:-1].isna().all():  # that of all customers says nothing of segments
         return None
     columns = (
         Column("segment", tables.heading(comparison.by), "text"),
