@@ -329,6 +329,6 @@ def _notes(
     if last and abs(spent - total) > 0.005 * total:
         yield f"Last year's split spent {here}{same}, another sum: regret counts that difference too."
     if forecast.purchase.posterior or forecast.spend.posterior:
-        yield "The 10th percentile is over draws of the parameters, with the curves taken for certain."
+        yield "The 10th percentile is over draws of parameters and level, with the curves taken for certain."
     else:
         yield doubt(forecast)

@@ -83,10 +83,12 @@ class Bridge:
         steps = {name: one[name] for name in (*WORDS.values(), REST) if name not in charged}
         name = max(steps, key=lambda step: abs(steps[step]))
         said, modelled = (money(one[name], self.currency) for name in (START, END))
-        start = f"{START} {'as quoted' if np.isfinite(one['before CAC']) else 'before CAC'}"
+        quoted = np.isfinite(one["before CAC"])
+        start = f"{START} {'as quoted' if quoted else 'before CAC'}"
+        largest = f"{'Beside how CAC is charged, the' if quoted else 'The'} largest step is {name}"
         return (
             f"Of a new customer {start} says {said}, the model {modelled}. "
-            f"Beside how CAC is charged, the largest step is {name}: {gain(steps[name], self.currency)}."
+            f"{largest}: {gain(steps[name], self.currency)}."
         )
 
     def __repr__(self) -> str:

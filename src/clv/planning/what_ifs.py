@@ -337,7 +337,8 @@ def _notes(business: Business) -> Iterator[str]:
     yield f"{meanings[:1].upper()}{meanings[1:]}."
     yield (
         "Formula 1 as quoted charges margin × CAC, has no churn, and says nothing of existing customers. "
-        "Formula 2 has no CAC, and takes every existing customer for an active one."
+        "Formula 2 has no CAC, knows no churn within the first of its periods, and takes every existing "
+        "customer for an active one."
     )
     if business.newcomer.staying.leaves:
         yield WEAK

@@ -82,12 +82,21 @@ def _trust(review: Review) -> str:
         over, mean = ("back-tests", " on average") if times > 1 else ("back-test", "")
         return (
             f"Over {times:.0f} {over} the same method was {off} off in total{mean}; the bands below have "
-            "that in them."
+            f"that in them.{_held(review.study)}"
         )
     missed = model_error(review.study)
     if missed is None:
         return "Nothing measured it, so nothing here says how far off the figures may be."
     return f"In the hold-out the same method came out {miss(missed)} in total."
+
+
+def _held(study: Study) -> str:
+    """Which way, and how far, a hold-out came out beside a back-test."""
+    missed = model_error(study)
+    if missed is None or study.holdout is None:
+        return ""
+    held = study.holdout.holdout
+    return f" From {held.cut} to {held.end} it came out {miss(missed)}."
 
 
 def _whole(value: float) -> str:

@@ -179,8 +179,8 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
 
 
 _HELD = (
-    Column("held_model", "Hold-out: model", "money"),
-    Column("held_actual", "Hold-out: actual", "money"),
+    Column("held_model", "Hold-out revenue: model", "money"),
+    Column("held_actual", "Hold-out revenue: actual", "money"),
     Column("held_inside", "Inside the band", "text"),
 )
 
