@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincinv, gammaln, ndtri
 
 from clv.forecasting.stream import Base, Block, Cell, discounted_counts, over_blocks, samples, step_ends
-from clv.models.draws import some
+from clv.models.draws import at_hand, some
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
 from clv.models.simulation import Future
@@ -31,9 +31,9 @@ DRAWS = 250  # of the parameters
 FUTURES = 4  # of each, where customers are drawn one by one
 _PARTS = {DRAWS: 20_000, 125: 40_000, 50: np.inf}  # draws, and up to how many histories
 MOST = 4096  # histories at a time: the more share their ages, the less a draw costs
-_AT_HAND = 32_768  # draws × histories at a time: what a processor keeps at hand
-_AGES, _COARSEST = 0.02, 0.2  # of their logarithm, between ages whose chance is taken for the same: of
-_FOR = 500  # histories; of more it grows with their root, as the differences average out
+# Of the logarithm, between ages whose chance around a total is taken for the same: up to so many histories,
+# and at most; between them it grows with the root of their number, as what it moves averages out.
+_AGES, _FOR, _COARSEST = 0.02, 500, 0.2
 _ENOUGH = 2000  # futures of a cell for its part of a variance, to which many cells add up
 _TOGETHER = 64  # customers that are drawn at a time
 _NORMALS = ndtri((np.arange(32) + 0.5) / 32)
@@ -187,9 +187,8 @@ class _Sums:
         self._e = [rows.base.paid_share * np.broadcast_to(e, shape) for e in terms]
         self._means, self._squares = (np.zeros((3, len(rows.ends) + 1, len(at))) for _ in range(2))
         self.drawn = np.zeros((len(MEASURES), rows.lines, len(rows.ends) + 1, shape[0]))
-        step = max(1, _AT_HAND // len(at))
-        for first in range(0, shape[0], step):
-            self._take(slice(first, first + step))
+        for part in at_hand(shape[0], len(at)):
+            self._take(part)
         self._means /= shape[0]
         self._squares /= shape[0]
 

@@ -51,10 +51,15 @@ def draws_of(model: Any) -> int:
     return max((len(v) for v in values if np.ndim(v) == 2), default=0)
 
 
+def at_hand(draws: int, histories: int) -> Iterator[slice]:
+    """Yield parts of the draws, in order: as many as a processor keeps at hand for so many histories."""
+    step = max(1, _CELLS // max(histories, 1))
+    return (slice(first, first + step) for first in range(0, draws, step))
+
+
 def _blocks(model: Any, histories: int) -> Iterator[Any]:
     """Return models with a few of the draws each, in order."""
-    step = max(1, _CELLS // max(histories, 1))
-    return (some(model, slice(first, first + step)) for first in range(0, draws_of(model), step))
+    return (some(model, part) for part in at_hand(draws_of(model), histories))
 
 
 def some(model: Any, draws: Any) -> Any:

@@ -98,11 +98,11 @@ class Budget:
             said += f" {amount(self.total - spent, self.currency)} {self._why_kept(self.split['marginal'])}."
         rows: Mapping[Any, Any] = self.table.to_dict("index")
         same = " on the same uses" if self.elsewhere else ""
+        ways = {LAST: f"{LAST}{same}", NOTHING: "doing nothing"}
+        regrets = {words: rows[name]["regret"] for name, words in ways.items() if name in rows}
         than = [
             f"{amount(abs(regret), self.currency)} {'less' if regret < 0 else 'more'} than {words}"
-            for name, words in ((LAST, f"{LAST}{same}"), (NOTHING, "doing nothing"))
-            if name in rows
-            for regret in [rows[name]["regret"]]
+            for words, regret in regrets.items()
         ]
         return f"{said} Less what it costs, that brings {' and '.join(than)}."
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from clv.evaluation.cohorts import SURE
 from clv.reporting.grid import Column, Table, money, show_value
+from clv.reporting.tables import marked
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def cohort_ages(review: Review) -> Table:
     """Cohorts at equal age, one against those before it, and by forecast, a row a cohort."""
     lives, study = review.cohorts, review.study
     frame = lives.table.copy()
-    frame.insert(0, "cohort", _marked(frame))
+    frame.insert(0, "cohort", marked(frame))
     ages = [age for age in _AGES if age in lives.actual.index]
     for age in ages:
         frame[f"by_{age}"] = lives.actual.loc[age]
@@ -102,7 +103,3 @@ def finding(review: Review) -> str:
         f"those before them by then; by month {end['months']:.0f} they are expected to have brought {mean} "
         f"({low} to {high})."
     )
-
-
-def _marked(frame: pd.DataFrame) -> list[str]:
-    return [f"{name}{' (few)' if few else ''}" for name, few in zip(frame.index, frame["few"], strict=True)]

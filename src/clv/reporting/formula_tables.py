@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from clv.forecasting import simple
 from clv.forecasting.totals import ALL
 from clv.reporting import tables
 from clv.reporting.grid import Column, Table
-from clv.units import DAYS_PER_YEAR, in_words, percent
+from clv.units import daily_discount, in_words, percent
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
@@ -111,7 +112,7 @@ def annuities(comparison: Comparison, money: str = "") -> Table:
     period = e.churn_rule().period_days
     frame["paid"] = frame["aov"] * frame["frequency"] * e.margin
     frame["kept"] = 1 - frame["churn"]
-    rate = (1 + e.discount) ** (period / DAYS_PER_YEAR) - 1
+    rate = math.expm1(daily_discount(e.discount) * period)
     made = {
         "due": simple.annuity_due,
         "ordinary": simple.annuity_ordinary,

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 def holdout(review: Review) -> Page | None:
     """Contenders against what happened in one hold-out, where no back-test did that at several origins."""
     study = review.study
-    if review.tested is not None:
+    if review.tested is not None or study.holdout is None:
         return None
-    if study.holdout is None:
-        return None
-    table = tables.contenders(study)
+    table, calibration = tables.contenders(study), tables.calibration(study)
     notes = [
         "Each contender knew the log up to the cut only. Those without a ranking treat every customer "
         "alike, so they cannot say who will buy. The mean miss alone would favour a forecast of zero.",
@@ -41,9 +39,9 @@ def holdout(review: Review) -> Page | None:
         "Hold-out",
         verdict(study),
         [table],
-        [table, tables.calibration(study)],
+        [table, calibration],
         notes,
-        folded=[tables.calibration(study)],
+        folded=[calibration],
     )
 
 

@@ -62,8 +62,8 @@ def tenths(forecast: Forecast, holdout: HoldoutResult | None = None) -> Table:
     if holdout is not None and enough(holdout.forecast):
         frame = frame.join(_held(holdout))
         columns += [
-            Column("held_model", "Hold-out: model", "money"),
-            Column("held_actual", "Hold-out: actual", "money"),
+            Column("held_model", "Hold-out revenue: model", "money"),
+            Column("held_actual", "Hold-out revenue: actual", "money"),
         ]
         cut, of = holdout.holdout, f" ({money})" if money else ""
         basis += (
