@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, gammaln, ndtri
 
+from clv.forecasting.condensing import Condensed
 from clv.forecasting.stream import Base, Block, Cell, discounted_counts, over_blocks, samples, step_ends
 from clv.models.draws import at_hand, some
 from clv.models.histories import PurchaseHistory
@@ -120,6 +121,11 @@ class Rows:
     nested: bool = False
 
     @property
+    def sums(self) -> tuple[Array, Array, Array]:
+        """What customers of a history add up to: n, ΣS and ΣS²."""
+        return self.customers, self.spend, self.squares
+
+    @property
     def lines(self) -> int:
         """How many there are."""
         return int(self.line.max()) + 1
@@ -142,9 +148,11 @@ class Rows:
 
 def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     """Return the totals of every line, their customers drawn one by one, or taken together as gamma."""
-    base = rows.base.paired(enough(len(rows.base.history)))
+    found = (Condensed.plain if one_by_one else Condensed.of)(rows.base, rows.line, rows.sums)
+    size = len(found.base.history)
+    base = found.base.paired(enough(size))
     base = (
-        base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=_coarse(len(base.history)))
+        base.repeated(FUTURES) if one_by_one else dataclasses.replace(base, coarse=_coarse(size, found.nodes))
     )
     rows = dataclasses.replace(rows, base=base)
     shape = (len(MEASURES), rows.lines, len(rows.ends) + 1)
@@ -153,7 +161,7 @@ def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     moments = Moments(base.paid_share, 0.05 / max(rows.customers.sum(), 1.0))
 
     def of_block(block: Block) -> tuple[Array, Array, Array]:
-        sums = _Sums(rows, block)
+        sums = _Sums(rows, block, [values[:, block.rows].toarray() for values in found.sums])
         if one_by_one:
             return sums.expected(), np.zeros(()), _drawn_one_by_one(rows, block, drawn.shape[-1])
         return sums.expected(), sums.within(moments), sums.drawn
@@ -169,19 +177,19 @@ def enough(histories: int) -> int:
     return next(draws for draws, most in _PARTS.items() if histories <= most)
 
 
-def _coarse(histories: int) -> float:
-    """How far ages may be apart that share futures, of their logarithm."""
-    return float(np.clip(_AGES * np.sqrt(histories / _FOR), _AGES, _COARSEST))
+def _coarse(histories: int, nodes: int) -> Array:
+    """How far ages may be apart that share futures, of their logarithm; nodes, which are last, have theirs."""
+    rest = histories - nodes
+    step = float(np.clip(_AGES * np.sqrt(rest / _FOR), _AGES, _COARSEST))
+    return np.repeat([step, 0.0], [rest, nodes])
 
 
 class _Sums:
-    """What the customers of a block add to lines."""
+    """What the histories of a block add to lines, by what stands there: n, ΣS and ΣS², (lines, histories)."""
 
-    def __init__(self, rows: Rows, block: Block) -> None:
+    def __init__(self, rows: Rows, block: Block, sums: Sequence[Array]) -> None:
         at = block.rows
-        self._rows, self._block = rows, block
-        self._sums = np.stack([rows.customers[at], rows.spend[at], rows.squares[at]])  # n, ΣS, ΣS²
-        self._member = np.equal.outer(np.arange(rows.lines), rows.line[at]).astype(float)
+        self._rows, self._block, self._sums = rows, block, sums
         terms = block.spend.expected_spend_terms(rows.base.spend_days[at])
         shape = block.stages.shape[1:]
         self._e = [rows.base.paid_share * np.broadcast_to(e, shape) for e in terms]
@@ -194,43 +202,42 @@ class _Sums:
 
     def _take(self, draws: slice) -> None:
         """Add what customers do in some of the draws."""
-        n, worth = self._sums[0], self._worth[draws]
+        n, spend, _ = self._sums
+        a, b = (e[draws] for e in self._e)
         model = some(self._block.purchase, draws)
-        active, counts, kept = found = _means(self._rows, self._block.history, model, worth.shape)
-        parts = ((active, n), (counts, n), (counts, worth), (kept, worth))
-        self.drawn[..., draws] = np.stack([np.moveaxis((v * w) @ self._member.T, -1, 0) for v, w in parts])
+        active, counts, kept = found = _means(self._rows, self._block.history, model, a.shape)
+        worth = (((v * a) @ n.T + (v * b) @ spend.T) for v in (counts, kept))
+        self.drawn[..., draws] = np.moveaxis(np.stack([active @ n.T, counts @ n.T, *worth]), -1, 1)
         for at, values in enumerate(found):
             self._means[at] += values.sum(axis=1)
             self._squares[at] += np.einsum("sdh,sdh->sh", values, values)
 
-    @cached_property
-    def _worth(self) -> Array:
-        """Value expected of one purchase of each customer of a history, summed, (draws, histories)."""
-        return np.asarray(self._e[0] * self._sums[0] + self._e[1] * self._sums[1])
-
     def expected(self) -> Array:
         """Sums (measures, lines, spans) of means over draws, purchases and spend apart, as of a customer."""
-        n, worth = self._sums[0], self._worth.mean(axis=0)
+        n, spend, _ = self._sums
+        a, b = (e.mean(axis=0) for e in self._e)
         active, counts, kept = self._means
-        mean = np.stack([active * n, counts * n, counts * worth, kept * worth])
-        return np.asarray(np.einsum("msh,lh->mls", mean, self._member))
+        worth = a * n + b * spend
+        return np.stack([n @ active.T, n @ counts.T, worth @ counts.T, worth @ kept.T])
 
     def within(self, moments: Moments) -> Array:
         """Variances within a draw, (measures, lines, spans): of squares what the squared means leave."""
         n, spend, squares = self._sums
         (a, b), mean = self._e, np.mean
         worth = mean(a**2, axis=0) * n + 2 * mean(a * b, axis=0) * spend + mean(b**2, axis=0) * squares
-        found = -self._squares[[0, 1, 1, 2]] * np.stack([n, n, worth, worth])[:, None]
-        found[0] += self._means[0] * n
+        active, counts, kept = self._squares
+        taken = [n @ active.T, n @ counts.T, worth @ counts.T, worth @ kept.T]
+        found = -np.stack(taken)
+        found[0] += n @ self._means[0].T
         first = 0
         for cell in self._block.cells():
             here = slice(first, first + len(cell.rows))
             first = here.stop
             single, square = _futures(self._rows, cell)
-            found[1, :, here] += square[0] * n[here]
-            pairs, alone = moments.of(cell, self._sums[:, here])
-            found[2:, :, here] += square * pairs + single * alone
-        return np.asarray(np.einsum("msh,lh->mls", found, self._member))
+            found[1] += n[:, here] @ square[0].T
+            pairs, alone = moments.of(cell, np.stack([v[:, here] for v in self._sums]))
+            found[2:] += pairs @ np.moveaxis(square, 1, 2) + alone @ np.moveaxis(single, 1, 2)
+        return found
 
 
 def _means(rows: Rows, h: PurchaseHistory, model: Any, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
@@ -329,7 +336,7 @@ class Moments:
             once = self._paid * p + self._paid * (1 - self._paid) * p**2
             self._known[key] = (scales * (self._paid * p) ** 2).mean(axis=1), (scales * once).mean(axis=1)
         pairs, alone = self._known[key]
-        return pairs @ sums, alone @ sums
+        return np.tensordot(pairs, sums, 1), np.tensordot(alone, sums, 1)
 
 
 def _inverse_square(a: Array, rare: float) -> Array:

@@ -41,7 +41,7 @@ class Base:
 
     Parameters of the models are numbers, (draws, 1) or (draws, histories). `group` numbers histories whose
     parameters differ. With `coarse`, ages whose logarithms are less than that apart share their futures,
-    though not their chance to be alive.
+    though not their chance to be alive; it is one number, or each history's.
     """
 
     purchase: PurchaseModel
@@ -50,15 +50,14 @@ class Base:
     spend_days: Array
     paid_share: float = 1.0
     group: NDArray[np.intp] | None = None
-    coarse: float = 0.0
+    coarse: Array | float = 0.0
 
     def ages(self, rows: Any) -> Array:
         """Ages of some histories that their futures are drawn of."""
-        T = np.asarray(self.history.T[rows])
-        if not self.coarse:
-            return T
-        step = self.coarse
-        return np.where(T > 0, np.exp(step * np.rint(np.log(np.where(T > 0, T, 1.0)) / step)), 0.0)
+        T, step = self.history.T[rows], np.broadcast_to(self.coarse, len(self.history))[rows]
+        moved = (T > 0) & (step > 0)
+        log_T, step = np.log(np.where(moved, T, 1.0)), np.where(moved, step, 1.0)
+        return np.where(moved, np.exp(step * np.rint(log_T / step)), T)
 
     def paired(self, most: int) -> Base:
         """Return the same with as many draws in either model, `most` at most, evenly from those there are."""
@@ -117,12 +116,12 @@ class Block:
     @cached_property
     def purchase(self) -> Any:
         """Their purchase model."""
-        return _at(self.base.purchase, self.rows)
+        return at_rows(self.base.purchase, self.rows)
 
     @cached_property
     def spend(self) -> Any:
         """Their spend model."""
-        return _at(self.base.spend, self.rows)
+        return at_rows(self.base.spend, self.rows)
 
     @cached_property
     def stages(self) -> Array:
@@ -144,8 +143,8 @@ class Block:
                 float(x),
                 float(T),
                 float(m),
-                _at(self.purchase, [start]),
-                _at(self.spend, [start]),
+                at_rows(self.purchase, [start]),
+                at_rows(self.spend, [start]),
                 self.stages[..., start:end],
                 np.random.Generator(np.random.SFC64(own)),
             )
@@ -190,8 +189,8 @@ def _blocks(starts: NDArray[np.intp], most: int, whole: bool) -> Iterator[NDArra
         first = last
 
 
-def _at(model: Any, rows: Any) -> Any:
-    """Return the model with the parameters of some histories, where they differ by history."""
+def at_rows(model: Any, rows: Any) -> Any:
+    """Return a model with the parameters of some histories, where they differ by history."""
     fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
     own = {name: v[..., rows] for name, v in fields.items() if np.ndim(v) and v.shape[-1] > 1}
     return dataclasses.replace(model, **own) if own else model
