@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -178,7 +177,7 @@ def enough(histories: int) -> int:
 
 
 def _coarse(histories: int, nodes: int) -> Array:
-    """How far ages may be apart that share futures, of their logarithm; nodes, which are last, have theirs."""
+    """How far ages that share futures may be apart, in logarithm; nodes, the last, have their own."""
     rest = histories - nodes
     step = float(np.clip(_AGES * np.sqrt(rest / _FOR), _AGES, _COARSEST))
     return np.repeat([step, 0.0], [rest, nodes])

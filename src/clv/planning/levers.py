@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from clv.forecasting.condensing import Condensed
 from clv.forecasting.customers import Forecast
 from clv.forecasting.lines import MOST, enough, stretched
 from clv.forecasting.stream import Base, Block, over_blocks
@@ -75,27 +76,30 @@ class Existing:
 
     @cached_property
     def _today(self) -> float:
-        return float(self.forecast.level * self.forecast.margin * self._revenue(self.base.purchase, 1.0))
+        return float(
+            self.forecast.level * self.forecast.margin * self._revenue(self._nodes.base.purchase, 1.0)
+        )
 
     @cached_property
     def _few(self) -> tuple[Any, float]:
         """A few of the draws, and the revenue that they expect."""
-        few = evenly(self.base.purchase, _SOME)
+        few = evenly(self._nodes.base.purchase, _SOME)
         return few, self._revenue(few, 1.0)
 
     def _revenue(self, purchase: Any, pace: float) -> float:
-        history, forecast = self.base.history, self.forecast
+        history, forecast = self._nodes.base.history, self.forecast
         made = mean_over_draws(purchase, len(history), lambda m: _at_pace(m, history, forecast, pace))
         return float(made @ self._worth)
 
     def drawn(self, pace: float = 1.0) -> Array:
         """The same in each draw of the parameters."""
-        base, forecast = self.base.paired(enough(len(self.base.history))), self.forecast
+        nodes, forecast = self._nodes.base, self.forecast
+        base, (customers, spent) = nodes.paired(enough(len(nodes.history))), self._standing
 
         def of_block(block: Block) -> Array:
             at = block.rows
             e0, e1 = block.spend.expected_spend_terms(base.spend_days[at])
-            worth = base.paid_share * (e0 * self.customers[at] + e1 * self.spent[at])
+            worth = base.paid_share * (e0 * customers[at] + e1 * spent[at])
             made = np.atleast_2d(_at_pace(block.purchase, block.history, forecast, pace) * worth)
             return np.asarray(made.sum(axis=-1), dtype=float)
 
@@ -109,13 +113,27 @@ class Existing:
         return Staying.of(self.base, self.customers, DAYS_PER_YEAR / self.forecast.purchase.unit)
 
     @cached_property
+    def _nodes(self) -> Condensed:
+        """A few histories with the same sums."""
+        line = np.zeros(len(self.customers), dtype=np.intp)
+        return Condensed.of(self.base, line, (self.customers, self.spent))
+
+    @property
+    def _standing(self) -> tuple[Array, Array]:
+        """Customers and their spend at each node."""
+        customers, spent = (values.toarray()[0] for values in self._nodes.sums)
+        return customers, spent
+
+    @cached_property
     def _worth(self) -> Array:
-        """Value expected of one purchase of each customer, summed by history."""
-        days = self.base.spend_days
+        """Value expected of one purchase of each customer, summed by node."""
+        base, (customers, spent) = self._nodes.base, self._standing
         e0, e1 = mean_over_draws(
-            self.base.spend, len(days), lambda m: np.stack(np.broadcast_arrays(*m.expected_spend_terms(days)))
+            base.spend,
+            len(customers),
+            lambda m: np.stack(np.broadcast_arrays(*m.expected_spend_terms(base.spend_days))),
         )
-        return np.asarray(self.base.paid_share * (e0 * self.customers + e1 * self.spent), dtype=float)
+        return np.asarray(base.paid_share * (e0 * customers + e1 * spent), dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
