@@ -356,7 +356,7 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
     near, far, few = table.index[:3]
     table["model_new_discounted"] = 20.0
     table.loc[[near, far, few], "cac"] = (21.5, 1030.0, 90.0)
-    table["few"] = table.index == few
+    table["few"], table["own_fit"] = table.index == few, True
     table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
     told = [dataclasses.replace(first, table=table), *small_study.comparisons[1:]]
     finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
@@ -364,6 +364,9 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
         " New customers do not earn back their acquisition cost in that time in: "
         f"{far} (20.00 against 1,030.00); {near} (20.00 against 21.50)."
     )
+    table.loc[far, "own_fit"] = False  # the whole base's value says nothing of it
+    finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
+    assert finding.endswith(f"in that time in: {near} (20.00 against 21.50).")
 
 
 def lost(study: Study, by: str, cost: dict[str, float]) -> str:
@@ -371,7 +374,7 @@ def lost(study: Study, by: str, cost: dict[str, float]) -> str:
     told = []
     for c in study.comparisons:
         table = c.table.copy()
-        table["model_new_discounted"], table["few"] = 20.0, False
+        table["model_new_discounted"], table["few"], table["own_fit"] = 20.0, False, True
         table["cac"] = pd.Series(cost if c.by == by else {}, dtype=float).reindex(table.index)
         table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
         told.append(dataclasses.replace(c, table=table))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from clv.errors import ConfigError
-from clv.evaluation.backtest import MODEL
+from clv.evaluation.backtest import MODEL, OTHER
 from clv.evaluation.compare import compare
 from clv.evaluation.study import Study
 from clv.forecasting.ranges import Level
@@ -164,6 +164,53 @@ def test_segments_keep_their_order_and_end_with_the_whole(small_study: Study) ->
     assert all(name.endswith(" (few)") for name in of_formulas.new_customers(few).frame["segment"][:-1])
 
 
+def test_a_segment_without_a_fit_of_its_own_has_no_value_by_the_model(small_study: Study) -> None:
+    by = {c.by: c for c in small_study.comparisons}
+    for comparison, without in ((by["channel"], 9), (by["country"], 1)):
+        shown = of_formulas.new_customers(comparison)
+        frame, told = shown.frame, comparison.table
+        of_the_model = ["model_new", "model_new_discounted", "model_after_cac", "value_to_cac", "ratio"]
+        assert frame.loc[ALL, ["model_new", "ratio"]].equals(told.loc[ALL, ["model_new", "ratio"]])
+        parts = frame.drop(index=ALL)
+        few = told.loc[parts.index, "few"]
+        assert few.sum() == without
+        for name in of_the_model:
+            assert parts.loc[few, name].isna().all(), name
+        assert parts.loc[~few, "model_new"].equals(told.loc[parts.index[~few], "model_new"])
+        assert parts["formula_1_within"].equals(told.loc[parts.index, "formula_1_within"])
+        assert told["model_new"].notna().all()  # what planning takes stays, and says whose it is
+        said = "The model is not shown for segments of fewer than 100 customers: see that of all customers."
+        charged = of_formulas.after_cac(comparison)
+        tables_of_it = [shown, of_formulas.quoted_formulas(comparison), *([charged] if charged else [])]
+        assert all(said in table.basis for table in tables_of_it)
+    table = by["country"].table.drop(index=OTHER)
+    table.loc["AT", "own_fit"] = False
+    odd = of_formulas.new_customers(dataclasses.replace(by["country"], table=table))
+    assert "not shown for segments whose customers determine no fit: see that" in odd.basis
+    assert list(odd.frame["model_new"].isna()) == [True, False, False]
+    alone = table.drop(index="CZ")
+    alone["customers"] = alone["customers"].max()  # one segment, which is the whole base
+    assert not tables.borrowed(alone).any()
+
+
+def test_formula_1_of_the_young_is_marked(small_study: Study) -> None:
+    country = next(c for c in small_study.comparisons if c.by == "country")
+    assert "(young)" not in of_formulas.new_customers(country).basis
+    table = country.table.drop(index=OTHER)
+    days, first = 365, "AT"
+    table.loc[first, "exposure_days"] = (days - 1) * table.loc[first, "customers"]
+    table.loc[ALL, "exposure_days"] = table.loc[first, "exposure_days"]
+    young = dataclasses.replace(country, table=table)
+    for shown in (of_formulas.new_customers(young), of_formulas.quoted_formulas(young)):
+        assert list(shown.frame["segment"]) == ["AT (young)", "CZ", ALL]
+        assert "(young): customers are on average younger than 12 months, and formula 1" in shown.basis
+    table.loc[first, "exposure_days"] = days * table.loc[first, "customers"]
+    assert list(of_formulas.new_customers(young).frame["segment"]) == list(table.index)
+    table["few"] = table.index == first
+    table.loc[first, "exposure_days"] = 0
+    assert of_formulas.new_customers(young).frame["segment"].iloc[0] == "AT (few, young)"
+
+
 def test_cac_columns_stand_only_where_a_cac_is_known(small_study: Study) -> None:
     by = {
         c.by: [column.key for column in of_formulas.new_customers(c).columns] for c in small_study.comparisons
@@ -251,7 +298,7 @@ def test_formulas_as_quoted_stand_in_a_table_of_their_own(small_study: Study) ->
 
 def test_value_after_cac_is_the_discounted_model_less_cac(small_study: Study) -> None:
     channel = next(c for c in small_study.comparisons if c.by == "channel")
-    frame = of_formulas.new_customers(channel).frame
+    frame = channel.table.drop(index=ALL)
     known = frame[frame["cac"].notna()]
     assert len(known) == 8
     after = known["model_new_discounted"] - known["cac"]

@@ -184,7 +184,7 @@ def load(path: Path) -> Config:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    """Read TOML; a day of no calendar, for which TOML refuses the whole file, is left to the schema as text."""
+    """Read TOML; a day of no calendar, for which TOML refuses the whole file, is text for the schema."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:

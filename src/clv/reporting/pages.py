@@ -194,7 +194,8 @@ def formulas(review: Review) -> Page:
         "horizon, before acquisition cost. The model counts the first order at what first orders brought, "
         "repeat orders by the fit.",
         "A segment's model value comes from a fit of its own customers. Segments under 100 customers are "
-        "marked, left out of the chart, and use the fit of the whole base; those under 20 are merged.",
+        "marked, left out of the chart, and have no value by the model here; bridge, unit economics and "
+        "budget value them by the fit of the whole base, and say so. Those under 20 are merged.",
         "In the hold-out each formula's value is charged for every existing customer, which is how it is "
         "often used.",
     ]
@@ -249,7 +250,7 @@ def _story(fit: Fit) -> str:
 
 def _spread(table: pd.DataFrame, unit: str) -> str:
     segments = table.drop(index=ALL)
-    solid = segments.loc[~segments["few"].astype(bool), "model_new"]
+    solid = segments.loc[~segments["few"].astype(bool) & ~tables.borrowed(table), "model_new"]
     if len(solid) < 2:
         return ""
     ends = ((solid.min(), solid.idxmin()), (solid.max(), solid.idxmax()))
