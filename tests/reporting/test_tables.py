@@ -193,6 +193,20 @@ def test_a_segment_without_a_fit_of_its_own_has_no_value_by_the_model(small_stud
     assert not tables.borrowed(alone).any()
 
 
+def test_segments_that_may_know_the_future_of_a_new_customer_say_so(small_study: Study) -> None:
+    ahead = small_study.forecast
+    rfm = dataclasses.replace(ahead.rfm, undated=("country",))
+    told = compare(dataclasses.replace(ahead, rfm=rfm), small_study.economics, "country")
+    plain = next(c for c in small_study.comparisons if c.by == "country")
+    said = (
+        " The customers table says what customers are now, which may know what came after the first order: "
+        "where it does, nobody can tell which of these a new customer will be."
+    )
+    made = of_formulas.new_customers, of_formulas.quoted_formulas, of_formulas.annuities
+    for make in made:
+        assert (said in make(told).basis, said in make(plain).basis) == (True, False)
+
+
 def test_formula_1_of_the_young_is_marked(small_study: Study) -> None:
     country = next(c for c in small_study.comparisons if c.by == "country")
     assert "(young)" not in of_formulas.new_customers(country).basis

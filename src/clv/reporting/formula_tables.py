@@ -43,7 +43,7 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
     basis = (
         f"{_of_the_new(comparison, money)}, before acquisition cost and undiscounted; as of "
         f"{comparison.as_of}. Churn: {comparison.economics.churn_rule().sentence}.{_left_out(comparison)}"
-        f"{tables.unshown(comparison)}{_young(comparison, frame)}{doubt}"
+        f"{_of_new(comparison)}{_young(comparison, frame)}{doubt}"
     )
     title = f"What a new customer is worth, by {tables.segment_words(comparison.by)}"
     return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -66,7 +66,7 @@ def after_cac(comparison: Comparison, money: str = "") -> Table | None:
     basis = (
         f"{_of_the_new(comparison, money)}; discounted: {percent(e.discount)} a year; as of "
         f"{comparison.as_of}. Formula 1 as it is published, (value × orders − CAC) × margin, charges no more "
-        f"than margin × CAC.{tables.unshown(comparison)}{_young(comparison, frame)}"
+        f"than margin × CAC.{_of_new(comparison)}{_young(comparison, frame)}"
     )
     title = f"The same after acquisition cost, by {tables.segment_words(comparison.by)}"
     return Table(f"after_cac_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -100,7 +100,7 @@ def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
         f"Per customer at {percent(e.margin)} margin{' in ' + money if money else ''}, as of "
         f"{comparison.as_of}. Orders so far are cut off by the as-of date. Formula 2 is undiscounted and "
         f"runs for ever, before acquisition cost; the model covers {in_words(e.horizon)}. Not one basis: "
-        f"the table above has that.{_left_out(comparison)}{tables.unshown(comparison)}"
+        f"the table above has that.{_left_out(comparison)}{_of_new(comparison)}"
         f"{_young(comparison, frame)}"
     )
     title = f"The formulas as usually quoted, by {tables.segment_words(comparison.by)}"
@@ -134,7 +134,7 @@ def annuities(comparison: Comparison, money: str = "") -> Table:
         f"acquisition cost: contribution m at {percent(e.margin)} margin and retention r of a period of "
         f"{period:.0f} days, discounted at d = {percent(round(rate, 4))} a period. Now "
         "m(1 + d) ÷ (1 + d − r), at the end m ÷ (1 + d − r), after a renewal m·r ÷ (1 + d − r); "
-        f"formula 2 is the second without a discount.{_left_out(comparison)}"
+        f"formula 2 is the second without a discount.{_left_out(comparison)}{_foretold(comparison)}"
     )
     title = f"Retention annuities, by {tables.segment_words(comparison.by)}"
     return Table(f"annuities_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -210,6 +210,19 @@ def _of_the_new(comparison: Comparison, money: str) -> str:
         f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first order, "
         f"contribution at {percent(e.margin)} margin{' in ' + money if money else ''}"
     )
+
+
+def _of_new(comparison: Comparison) -> str:
+    """What to say of segments of new customers, where there is something."""
+    return f"{tables.unshown(comparison)}{_foretold(comparison)}"
+
+
+def _foretold(comparison: Comparison) -> str:
+    """Say that nobody knows of a new customer what segment it will be in, where that may be so."""
+    if not comparison.undated:
+        return ""
+    said = tables.known_now("the first order")
+    return f" {said[:1].upper()}{said[1:]}: where it does, nobody can tell which of these a new customer will be."
 
 
 def _aged(comparison: Comparison) -> pd.DataFrame:

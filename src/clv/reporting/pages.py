@@ -201,10 +201,7 @@ def formulas(review: Review) -> Page:
     ]
     undated = [tables.segment_words(c.by) for c in shown if study.holdout and c.holdout is None]
     if undated:
-        notes.append(
-            f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, which "
-            "may know what came after the cut."
-        )
+        notes.append(f"No hold-out by {', '.join(undated)}: {tables.known_now('the cut')}.")
     churn = churn_tables.churn_definitions(study)
     notes += [said] if (said := churn_tables.finding(study, churn)) else []
     costs = [table for c in shown if (table := formula_tables.after_cac(c, unit)) is not None]

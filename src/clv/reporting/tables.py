@@ -272,6 +272,11 @@ def borrowed(table: pd.DataFrame) -> pd.Series:
     return shared
 
 
+def known_now(after: str) -> str:
+    """Say what is wrong with segments of a customers table without dates."""
+    return f"the customers table says what customers are now, which may know what came after {after}"
+
+
 def unshown(comparison: Comparison) -> str:
     """Say why the model's value of a new customer is not shown, where it is not."""
     table = comparison.table[borrowed(comparison.table)]
