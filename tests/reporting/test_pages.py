@@ -13,7 +13,7 @@ from clv.data.contract import Transactions
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.study import Study
 from clv.forecasting.totals import ALL
-from clv.reporting import decision, holdout_page, pages
+from clv.reporting import cohort_tables, decision, holdout_page, pages, tables
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import miss
 from clv.reporting.reviews import Review
@@ -416,3 +416,23 @@ def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study
     ]
     plain = next(page for page in pages.pages(Review(small_study)) if page.id == "formulas")
     assert not any(note.startswith("No hold-out by") for note in plain.notes)
+
+
+def test_the_curve_over_age_says_how_it_adds_up(small_study: Study, small_log: pd.DataFrame) -> None:
+    """Beside the sum of months stand those who have lived all of them, here by loops over the log."""
+    curve, brought = tables.ages(small_study).frame.set_index("months")["actual"], []
+    for _, own in small_log.assign(date=pd.to_datetime(small_log["date"])).groupby("customer_id"):
+        first = own["date"].min()
+        if (pd.Timestamp("2025-12-31") - first).days >= 1.5 * 365.25:
+            brought.append(own.loc[(own["date"] - first).dt.days <= 1.5 * 365.25, "amount"].sum())
+    each = sum(brought) / len(brought) * small_study.economics.margin
+    longer = dataclasses.replace(small_study.forecast, horizon="18m")
+    (note,) = cohort_tables.added_up(dataclasses.replace(small_study, forecast=longer))
+    assert f"{each:.2f}" != f"{curve[18]:.2f}"
+    assert note.endswith(
+        f"who become fewer: by month 18 that comes to {curve[18]:.2f} EUR, while the {len(brought)} "
+        f"customers who are that old had brought {each:.2f} each by then."
+    )
+    (page,) = (page for page in pages.pages(Review(small_study)) if page.id == "ages")
+    assert page.notes == []  # all are older than the horizon
+    assert f"by month {curve.dropna().index[-1]}; the model says" in page.finding

@@ -200,7 +200,7 @@ def test_segments_that_may_know_the_future_of_a_new_customer_say_so(small_study:
     plain = next(c for c in small_study.comparisons if c.by == "country")
     said = (
         " The customers table says what customers are now, which may know what came after the first order: "
-        "where it does, nobody can tell which of these a new customer will be."
+        "where it does, nobody knows which of these a new customer will be."
     )
     made = of_formulas.new_customers, of_formulas.quoted_formulas, of_formulas.annuities
     for make in made:

@@ -222,7 +222,9 @@ def _foretold(comparison: Comparison) -> str:
     if not comparison.undated:
         return ""
     said = tables.known_now("the first order")
-    return f" {said[:1].upper()}{said[1:]}: where it does, nobody can tell which of these a new customer will be."
+    return (
+        f" {said[:1].upper()}{said[1:]}: where it does, nobody knows which of these a new customer will be."
+    )
 
 
 def _aged(comparison: Comparison) -> pd.DataFrame:

@@ -264,13 +264,14 @@ def ages(review: Review) -> Page:
     gap = last["model"] / last["actual"] - 1
     lives = cohort_tables.cohorts_by_age(review)
     finding = (
-        f"{cohort_tables.finding(review)} By month {last['months']:.0f} the average customer has brought "
-        f"{money(last['actual'], unit)} {unit} of contribution; the model's curve says "
+        f"{cohort_tables.finding(review)} Month by month of age, customers bring "
+        f"{money(last['actual'], unit)} {unit} of contribution by month {last['months']:.0f}; the model says "
         f"{money(last['model'], unit)} ({show_value(gap, 'signed')}; it was fitted on these customers, so "
         f"this is no test), formula 1 {money(last['formula_1'], unit)}."
     ).strip()
     shown = [cohort_tables.cohort_ages(review)]
-    return Page("ages", "Value over age", finding, shown, [lives, table], folded=[table])
+    notes = cohort_tables.added_up(study)
+    return Page("ages", "Value over age", finding, shown, [lives, table], notes, folded=[table])
 
 
 def assumptions(review: Review) -> Page:

@@ -205,8 +205,8 @@ def ages(study: Study) -> Table:
         frame,
         f"Per customer from the first order on, contribution at {percent(e.margin)} margin in "
         f"{study.orders.money_unit}, undiscounted, before acquisition cost{study.forecast.levels.words}. "
-        "Actual: customers old enough for each month. Formula 1 stops at the orders a customer has placed so "
-        "far.",
+        "Actual: what each month brought of customers old enough for it, added up. Formula 1 stops at the "
+        "orders a customer has placed so far.",
         unit=study.orders.money_unit,
     )
 
