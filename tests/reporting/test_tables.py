@@ -13,7 +13,7 @@ from clv.evaluation.compare import compare
 from clv.evaluation.study import Study
 from clv.forecasting.ranges import Level
 from clv.forecasting.totals import ALL
-from clv.reporting import background, tables
+from clv.reporting import background, glossary, tables
 from clv.reporting import formula_tables as of_formulas
 from clv.reporting.grid import Column, Kind, Table, money, show_value
 from clv.reporting.pages import pages
@@ -403,3 +403,8 @@ def test_ages_have_the_level_of_the_forecast(small_study: Study) -> None:
     assert off.frame.set_index("months").loc[12, "model"] == pytest.approx(compared.loc[ALL, "model_new"])
     assert "value at 0.700 of the model's level" in off.basis
     assert "level" not in plain.basis
+
+
+def test_the_level_is_among_the_words() -> None:
+    meanings = glossary.terms().frame.set_index("word")["meaning"]
+    assert "past misses say how far" in meanings["Level"]

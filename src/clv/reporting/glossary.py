@@ -27,6 +27,7 @@ _TERMS = (
     ),
     ("Churn", "Share of customers lost in a period, by the rule that the assumptions name."),
     ("90 % band", "From 5 to 95 %: in nine cases of ten the figure lies within, by what the band counts."),
+    ("Level", "How high totals are, whoever they come from; past misses say how far it may be off."),
     ("Draws", "Sets of parameters that go with the data, each as likely as the other."),
     ("Gini", "How well customers are ranked: 1 for a perfect ranking, 0 for one by chance."),
     ("CRPS", "How far forecast distributions are from what happened, in money; lower is better."),
