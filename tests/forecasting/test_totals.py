@@ -449,7 +449,7 @@ def test_a_level_that_is_not_sure_widens_bands_of_money_alone(year, sample_rfm):
     assert whole["revenue_p95"] / sure["revenue"] == pytest.approx(1.9, rel=0.06)
     assert "of how far past ones were off" in unsure.totals().basis
     assert (
-        "a year, value at 1.100 of the model's level (by past misses totals come out between 54.5 % below and "
+        "value at 1.100 of the model's level (by past misses totals come out between 54.5 % below and "
         "72.7 % above the forecast, nine times in ten), before acquisition cost"
     ) in unsure.basis
     alone = clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=(0.66, 1.0, 1.516))

@@ -20,7 +20,7 @@ _TERMS = (
     ("Formula 1", "(Order value × orders a customer − CAC) × margin."),
     ("Formula 2", "Order value × orders a period × margin ÷ churn of a period."),
     ("Run-rate", "Past revenue a customer day, carried on for everybody."),
-    ("Retention", "Share of customers who are alive now and still are a year on, by the model."),
+    ("Retention", "Of customers who are alive now, the share who still are a year on, by the model."),
     (
         "Returned in a period",
         "Customer retention rate of a period: 1 − churn, by the same rule. Retention is another thing.",
