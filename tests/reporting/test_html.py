@@ -170,6 +170,8 @@ def test_charts_leave_out_segments_with_few_customers(small_study: Study) -> Non
         words = drawn_words(table)
         assert set(solid) <= set(words)
         assert not set(few) & set(words)
+        assert " (few)" not in alt_text(table)
+        assert f" {solid[0]}; " in alt_text(table)
 
 
 def test_axes_of_money_name_the_currency(small_study: Study) -> None:

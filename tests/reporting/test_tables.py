@@ -140,6 +140,23 @@ def test_concentration_by_hand(small_study: Study) -> None:
     assert frame.loc["Top 10 %", "customers"] == 32
     assert frame.loc["Top 10 %", "ahead"] == pytest.approx(value[:32].sum() / value.sum())
     assert frame["ahead"].is_monotonic_increasing
+    assert frame.loc["Top 1 %", "customers"] == 3  # of 3.2: the share is of as many as are named
+    assert frame.loc["Top 1 %", "ahead"] == pytest.approx(value[:3].sum() / value.sum())
+    past = np.sort(small_study.forecast.customers().to_pandas()["historic_value"])[::-1]
+    assert frame.loc["Top 1 %", "past"] == pytest.approx(past[:3].sum() / past.sum())
+
+
+def test_an_empty_formula_2_of_the_holdout_is_explained(small_study: Study) -> None:
+    said = "Formula 2 is empty where by its rule of churn nobody had been lost by the cut"
+    shown = {
+        c.by: of_formulas.holdout_segments(small_study, c)
+        for c in small_study.comparisons
+        if c.holdout is not None
+    }
+    empty = {by: bool(table.frame["Formula 2"].isna().any()) for by, table in shown.items()}
+    assert empty["rfm_segment"]
+    assert not empty["country"]
+    assert {by: said in table.basis for by, table in shown.items()} == empty
 
 
 def test_ages_start_with_the_first_order_and_follow_what_was_seen(

@@ -174,9 +174,19 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
             Column("Own rate", "Own rate", "money"),
         ),
         per,
-        f"{basis} Bands: {tables.tested(study).forecast.doubt}.",
+        f"{basis} Bands: {tables.tested(study).forecast.doubt}.{_nobody_lost(per)}",
         total=True,
         unit=study.orders.money_unit,
+    )
+
+
+def _nobody_lost(frame: pd.DataFrame) -> str:
+    """Say why formula 2 is empty in a hold-out, where it is."""
+    if frame["Formula 2"].notna().all():
+        return ""
+    return (
+        " Formula 2 is empty where by its rule of churn nobody had been lost by the cut, or been there long "
+        "enough to be."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -13,6 +14,7 @@ import numpy as np
 
 from clv.reporting.figures import svg
 from clv.reporting.grid import Page, Table
+from clv.reporting.ink import drawn_rows
 from clv.reporting.locales import ENGLISH, localised
 from clv.units import in_words, percent
 
@@ -122,7 +124,8 @@ def isolated(sentence: str) -> str:
 
 
 def alt_text(table: Table) -> str:
-    """Say what a chart shows to those who cannot see it: its title and its rows."""
+    """Say what a chart shows to those who cannot see it: its title and the rows that it draws."""
     labels = [column.label for column in table.columns]
-    rows = ["; ".join(f"{n} {v}" for n, v in zip(labels, row, strict=True)) for row in table.cells()[:12]]
+    drawn = replace(table, frame=drawn_rows(table)).cells()
+    rows = ["; ".join(f"{n} {v}" for n, v in zip(labels, row, strict=True)) for row in drawn[:12]]
     return f"{table.title}. " + ". ".join(rows)

@@ -151,14 +151,15 @@ def concentration(study: Study) -> Table:
     """Share of value held by the top 1, 5, 10 and 20 % of customers."""
     columns = fetch(study.forecast.table.select("clv_mean", "historic_value"))
     ahead, past = (columns[name].to_numpy() for name in ("clv_mean", "historic_value"))
+    whole = {share: max(round(share * len(ahead)), 1) for share in TOP_SHARES}  # no parts of customers
     rows = [
         {
             "top": f"Top {share:.0%}".replace("%", " %"),
-            "customers": round(share * len(ahead)),
-            "ahead": top_share(ahead, ahead, share),
-            "past": top_share(past, past, share),
+            "customers": count,
+            "ahead": top_share(ahead, ahead, count / len(ahead)),
+            "past": top_share(past, past, count / len(past)),
         }
-        for share in TOP_SHARES
+        for share, count in whole.items()
     ]
     return Table(
         "concentration",
