@@ -246,7 +246,7 @@ def test_a_log_that_is_not_there_exits_3(call: Call, job: Callable[..., Path], c
     (config.parent / "log.csv").unlink()
     status, out, err = call(command, config)
     assert (status, out) == (3, "")
-    assert "I001 file not found: log.csv." in err
+    assert f"I001 file not found: {config.parent.resolve() / 'log.csv'}, of 'input.path'." in err
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

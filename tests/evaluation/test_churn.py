@@ -154,6 +154,27 @@ def test_the_table_stands_with_the_formulas_and_says_how_far_they_move(small_stu
     assert [row[0] for row in table.cells() if "used here" in row[0]] == ["Inactive for 180 days (used here)"]
 
 
+def test_rows_of_one_period_are_alike_and_it_is_said_why(small_study: Study) -> None:
+    table = churn_tables.churn_definitions(small_study)
+    frame = table.frame
+    still = frame["still"]
+    assert list(still) == [row["period_days"] > 300 for row in frame.to_dict("records")]
+    run_rate = frame["formula_2"] * frame["churn"]  # value × orders a period × margin
+    assert frame.loc[still, "formula_2_within"].to_numpy() == pytest.approx(
+        run_rate[still].to_numpy(), rel=0.01
+    )
+    said = (
+        "Where the period is 365 days, 12 months are one of them, and in the first period churn plays no part"
+    )
+    assert said in table.basis
+    assert "(any with a period of 12 months), " in churn_tables.finding(small_study, table)
+    half = dataclasses.replace(small_study.forecast, horizon="6m")
+    shorter = dataclasses.replace(small_study, forecast=half)
+    assert "one of them" in churn_tables.churn_definitions(shorter).basis  # the rule of six months
+    third = dataclasses.replace(small_study, forecast=dataclasses.replace(half, horizon="4m"))
+    assert "one of them" not in churn_tables.churn_definitions(third).basis
+
+
 def test_of_one_definition_no_movement_is_said(small_study: Study) -> None:
     table = churn_tables.churn_definitions(small_study)
     one = dataclasses.replace(table, frame=table.frame.iloc[:1])
@@ -164,6 +185,11 @@ def test_of_one_definition_no_movement_is_said(small_study: Study) -> None:
 def test_the_movement_in_words(small_study: Study, high: float, said: str) -> None:
     table = churn_tables.churn_definitions(small_study)
     frame = table.frame.iloc[:2].assign(formula_2=[53.6, high], formula_2_within=[39.0, 40.0])
+    alike = churn_tables.finding(small_study, dataclasses.replace(table, frame=frame))
+    assert (
+        "; within 12 months it stands at 40.00 EUR by all of them. " in alike
+    )  # both periods are the horizon
+    frame = frame.assign(still=False)
     found = churn_tables.finding(small_study, dataclasses.replace(table, frame=frame))
     assert f"from 53.60 EUR (inactive for 60 days) to {high:.2f} EUR (inactive for 90 days), {said};" in found
     assert "within 12 months from 39.00 EUR (inactive for 60 days) to 40.00 EUR" in found

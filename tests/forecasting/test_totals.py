@@ -448,7 +448,12 @@ def test_a_level_that_is_not_sure_widens_bands_of_money_alone(year, sample_rfm):
     assert whole["revenue_p05"] / sure["revenue"] == pytest.approx(0.5, rel=0.06)
     assert whole["revenue_p95"] / sure["revenue"] == pytest.approx(1.9, rel=0.06)
     assert "of how far past ones were off" in unsure.totals().basis
-    assert "value at 1.100 of the model's level (0.500 to 1.900 of it)" in unsure.basis
+    assert (
+        "value at 1.100 of the model's level (by past misses totals come out between 54.5 % below and "
+        "72.7 % above the forecast, nine times in ten), before acquisition cost"
+    ) in unsure.basis
+    alone = clv.forecast(year.purchase, year.spend, sample_rfm, "12m", **TERMS, level=(0.66, 1.0, 1.516))
+    assert "a year (by past misses totals come out between 34.0 % below and 51.6 % above" in alone.basis
     new, known = unsure.new_customers().to_pandas(), year.new_customers().to_pandas()
     assert new["clv_mean"][0] == pytest.approx(1.1 * known["clv_mean"][0])
     assert new["clv_mean_p05"][0] / known["clv_mean"][0] == pytest.approx(0.5, rel=0.06)

@@ -229,8 +229,9 @@ def test_a_column_or_file_that_is_missing_is_named(
             ("country", "Did you mean 'coutry'? Rename it to 'country' there."),
         )
     ]
-    told = found('ledger = "none.csv"')
-    assert [(c, m[:26]) for c, _, m in told] == [("I001", "file not found: none.csv. ")]
+    ((code, _, said),) = found('ledger = "none.csv"')
+    assert (code, said.split(": ")[0]) == ("I001", "file not found")
+    assert "none.csv, of 'input.ledger'. " in said
 
 
 def test_a_curve_of_an_unknown_segment_is_named(

@@ -12,7 +12,7 @@ import pytest
 import clv
 from clv.data.contract import Transactions
 from clv.datasets import example_path
-from clv.errors import ConfigError
+from clv.errors import ConfigError, DataError
 from clv.jobs.config import Config, load
 
 PLAIN = """
@@ -282,6 +282,44 @@ def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_config_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'C001 config not found: .*none\.toml.*"clv init DIR"'):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("day", ["2026-13-45", "2026-02-30", "2026-9-30"])
+def test_a_day_of_no_calendar_is_named_with_all_else_that_is_wrong(tmp_path: Path, day: str) -> None:
+    text = PLAIN.replace("[economics]", f"as_of = {day}  # the end\n[economics]").replace("0.4", "40")
+    said = refused(tmp_path, f"{text}[holdout]\ncut = {day}\n")
+    assert said == [
+        *(
+            f'C001 {key!r} must be a date such as "2026-09-30"; got {day!r}.'
+            for key in ("input.as_of", "holdout.cut")
+        ),
+        "C002 'economics.margin' must be a share above 0 and at most 1; got 40. Did you mean 0.4?",
+    ]
+    fine = PLAIN.replace("[economics]", "as_of = 2026-09-30\n[economics")  # something else is no TOML
+    assert refused(tmp_path, fine)[0].startswith("C001 ")
+
+
+def test_files_that_are_not_there_are_named_by_key_and_whole_path_all_at_once(tmp_path: Path) -> None:
+    more = 'path = "../log.csv"\nledger = "books/l.csv"\nspend = "s*.csv"\ncustomers = "c.csv"'
+    text = PLAIN.replace('path = "log.csv"', more) + '[plan]\npath = "p.csv"\n'
+    config = read(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        config.check_log()
+    folder = tmp_path.resolve()
+    assert caught.value.messages == tuple(
+        f"I001 file not found: {place}, of {key!r}. Paths in a config are relative to the config file."
+        for key, place in (
+            ("input.path", folder.parent / "log.csv"),
+            ("input.customers", folder / "c.csv"),
+            ("input.ledger", folder / "books" / "l.csv"),
+            ("plan.path", folder / "p.csv"),
+        )
+    )
+    for name in ("log.csv", "c.csv"):
+        (tmp_path / name).touch()
+    config = read(tmp_path, text.replace("../log.csv", "log.csv"))
+    config.check_log()  # what stands beside is a finding among those of the log
+    assert sorted(config.missing()) == ["ledger", "plan"]
 
 
 def test_a_folder_or_bytes_are_no_config(tmp_path: Path) -> None:

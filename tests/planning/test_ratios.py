@@ -267,9 +267,22 @@ def test_a_level_that_is_not_sure_counts_for_single_customers_too(sample):
 )
 def test_who_brings_most_is_said_of_those_alone_who_do(values, said, sample):
     """One segment is not the most of anything, equals are named together, and what is below 1 is not 1.00."""
-    table = pd.DataFrame({"value": values, "cac": 50.0})
+    table = pd.DataFrame({"value": values, "cac": 50.0, "own_fit": True})
     table["value_to_cac"], table["p_above_1"] = table["value"] / table["cac"], np.nan
     assert dataclasses.replace(unit_economics(*sample), table=table).sentence == said
+
+
+def test_a_value_that_is_the_whole_bases_is_no_segments_best(sample):
+    """Those without a fit of their own are left out where any have one: they differ in CAC alone."""
+    table = pd.DataFrame({"value_to_cac": [1.5, 9.0, 2.0, 1.0], "cac": 50.0, "p_above_1": np.nan})
+    table.index, table["own_fit"] = pd.Index(["web", "fair", "shop", ALL]), [True, False, True, False]
+    found = dataclasses.replace(unit_economics(*sample), table=table)
+    assert found.sentence == (
+        "shop brings most: 2.00 times its CAC over the horizon. Every segment whose CAC is known and which "
+        "has a fit of its own earns it back on the mean."
+    )
+    table["own_fit"] = False
+    assert found.sentence.startswith("fair brings most: 9.00 times")
 
 
 @pytest.mark.parametrize(
@@ -285,13 +298,13 @@ def test_who_brings_most_is_said_of_those_alone_who_do(values, said, sample):
 )
 def test_the_chance_is_said_where_it_is_open(chances, said, sample):
     table = pd.DataFrame({"value": 60.0, "cac": 50.0, "p_above_1": chances}, index=["web", "shop", ALL])
-    table["value_to_cac"] = [1.1, 1.2, 1.15]
+    table["value_to_cac"], table["own_fit"] = [1.1, 1.2, 1.15], True
     assert dataclasses.replace(unit_economics(*sample), table=table).sentence.endswith(said)
 
 
 def test_three_chances_are_named(sample):
     chances = dict(zip("abcde", (0.5, 0.6, 0.2, 0.9, 0.94), strict=True)) | {ALL: 0.5}
-    table = pd.DataFrame({"cac": 50.0, "value_to_cac": 1.1, "p_above_1": chances})
+    table = pd.DataFrame({"cac": 50.0, "value_to_cac": 1.1, "p_above_1": chances, "own_fit": True})
     assert dataclasses.replace(unit_economics(*sample), table=table).sentence.endswith(
         "The chance of earning it back is 50.0 % for a; 60.0 % for b; 20.0 % for c; 2 more are open too."
     )

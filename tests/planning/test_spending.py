@@ -418,3 +418,10 @@ def test_fits_by_groups_are_refused(sample):
     by_cohort = clv.fit(clv.BGNBD, ahead.rfm, by="cohort", pooling="none")
     with pytest.raises(ConfigError, match="C012 planning needs fits of all customers together"):
         budget(dataclasses.replace(ahead, purchase=by_cohort), comparison, 100.0)
+
+
+def test_whose_value_is_the_whole_bases_is_said(small_study, found):
+    (comparison,) = (c for c in small_study.comparisons if c.by == "country")
+    said = "Valued by the fit of the whole base, having none of its own: Other small segments."
+    assert budget(small_study.forecast, comparison, 1000.0).notes[-1] == said
+    assert not any("having none" in note for note in found.notes)

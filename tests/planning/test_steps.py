@@ -215,6 +215,8 @@ def test_two_segments_that_change_places_are_named(shop_prospects, found):
     low, high = band(letter.drawn(letter.forecast.t))
     assert f"({low:.2f} to {high:.2f}, " in one
     assert reversals(ranked(shop_prospects, few=["Newsletter"], Newsletter=0.0)) == []
+    shared = [dataclasses.replace(one, row={**one.row, "own_fit": False}) for one in swapped]
+    assert reversals(shared) == []
 
 
 def test_bands_that_overlap_and_points_reverse_nothing(shop_prospects, sample):

@@ -103,6 +103,11 @@ def test_points_of_retention_are_worth_something(found, shop):
     np.testing.assert_allclose(t["retention_after"], t["retention"] + 0.05, atol=1e-3)
     np.testing.assert_allclose(t["worth"], t["value_after"] - t["value"])
     assert (t["worth"] > 0).all()
+    now = shop[0].customers().to_pandas()
+    channel = shop[0].rfm.to_pandas().set_index("customer_id")["channel"]
+    now = now[now["customer_id"].map(channel) == "Newsletter"]
+    assert t.loc[BASE, "alive"] == pytest.approx(now["p_alive"].mean(), rel=0.01)
+    assert t.loc[NEW, "alive"] == pytest.approx(1)
     base = Existing.of(*shop, "Newsletter")
     assert t.loc[BASE, "value_after"] == pytest.approx(base.value(t.loc[BASE, "pace"]), rel=1e-6)
     worse = scenarios(*shop, segment="Newsletter", points=-0.05).retention
@@ -113,6 +118,8 @@ def test_points_of_retention_are_worth_something(found, shop):
 def test_what_it_says(found):
     assert "+5 points of annual retention (8" in found.sentence
     assert "for the existing base, and " in found.sentence
+    alive = found.retention["alive"]
+    assert f" of the {100 * alive[BASE]:.0f} % who are alive now) are worth " in found.sentence
     alike = "order value, frequency and margin move most, each alike: +10 % of it, +"
     assert found.sentence.startswith(f"Of the existing base {alike}")
     assert (

@@ -128,6 +128,18 @@ def test_no_page_scrolls_sideways(browser: Any, report: Report, width: int) -> N
 # Pages
 
 
+def test_numbers_and_dates_are_whole_on_a_phone(browser: Any, report: Report) -> None:
+    at_width(browser, 390)
+    browser.execute_script(OPEN_ALL)
+    lines = browser.execute_script(
+        "return [...document.querySelectorAll('.w')].filter(e => e.checkVisibility())"
+        ".map(e => [e.innerText, new Set([...e.getClientRects()].map(r => r.top)).size]);"
+    )
+    assert len(lines) > 50
+    assert not [words for words, count in lines if count != 1]
+    assert {"%", "days"} <= {words.split()[-1] for words, _ in lines}
+
+
 def test_the_mouse_reaches_every_page_and_back_leads_back(browser: Any, report: Report) -> None:
     assert browser.execute_script(SHOWN) == report.ids[:1]
     links = browser.find_elements("css selector", "nav a")

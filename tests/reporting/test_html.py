@@ -18,7 +18,7 @@ from clv.reporting import formula_tables as of_formulas
 from clv.reporting import tables
 from clv.reporting.figures import svg
 from clv.reporting.grid import Column, Headline, Page, Table
-from clv.reporting.html import LEVELS, SHEET, alt_text, cells, isolated, render
+from clv.reporting.html import LEVELS, SHEET, alt_text, cells, isolated, render, together
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
 
@@ -170,6 +170,8 @@ def test_charts_leave_out_segments_with_few_customers(small_study: Study) -> Non
         words = drawn_words(table)
         assert set(solid) <= set(words)
         assert not set(few) & set(words)
+        assert " (few)" not in alt_text(table)
+        assert f" {solid[0]}; " in alt_text(table)
 
 
 def test_axes_of_money_name_the_currency(small_study: Study) -> None:
@@ -219,6 +221,31 @@ def test_alt_text_is_the_title_and_the_rows() -> None:
     assert alt_text(table) == "Title. A x; B 1.00. A y; B –"
 
 
+@pytest.mark.parametrize(
+    ("plain", "whole"),
+    [
+        ("came out 15.3 % off", ["15.3 %"]),
+        ("of 2026-09-30, −1,234.50 EUR", ["2026-09-30", "−1,234.50 EUR"]),
+        ("±10 % of 12 months, 30.09.2026", ["±10 %", "12 months", "30.09.2026"]),
+        ("1\u202f234,5 % and 3 Monthly", ["1\u202f234,5 %"]),
+        ("7,954 customers, the 2026-Q4 of 3 EURO", []),
+    ],
+)
+def test_numbers_stay_with_their_units_and_dates_are_whole(plain: str, whole: list[str]) -> None:
+    found = together(f"<p>{plain}</p>")
+    assert re.findall('<span class="w">(.*?)</span>', found) == whole
+    assert re.sub("</?span[^>]*>", "", found) == f"<p>{plain}</p>"  # what is copied is as it was
+
+
+@pytest.mark.parametrize(
+    "tag", ["style", "script", "title", "svg", 'td class="n"', 'th scope="row" class="n"']
+)
+def test_nothing_is_marked_in_code_pictures_and_columns_of_numbers(tag: str) -> None:
+    page = f"<{tag}><b>5 %</b></{tag.split()[0]}>"
+    assert together(page) == page
+    assert together(f"{page}<td>5 %</td>") == f'{page}<td><span class="w">5 %</span></td>'
+
+
 def test_the_page_says_its_language_and_basis(read: Reader, text: str) -> None:
     assert ("html", "lang", "en") in read.attributes
     assert text.startswith("<!doctype html>")
@@ -266,7 +293,7 @@ def test_the_page_of_cdnow(cdnow_study: Study) -> None:
     made = page(cdnow_study, "CDNOW")
     assert len(made.encode()) < 3_000_000
     assert "−18.9" in made
-    assert "18.9 % too low" in made
+    assert "18.9 % too low" in re.sub("</?span[^>]*>", "", made)
     Reader(made)
 
 

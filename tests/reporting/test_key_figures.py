@@ -160,9 +160,9 @@ def test_margin_is_that_of_the_goods(reviewed: Review, customers: pd.DataFrame, 
         row, revenue, cost = found.loc[name], own["amount"].sum(), own["cogs"].sum()
         assert row["revenue"] == pytest.approx(revenue)
         assert row["measured"] == pytest.approx(1 - cost / revenue)
-        assert row["gap"] == pytest.approx(1 - cost / revenue - 0.4)
+        assert row["gap"] == pytest.approx(100 * (1 - cost / revenue - 0.4))
     percent = f"{100 * found['measured'][ALL]:.1f} %"
-    more = f"{100 * found['gap'][ALL] / 0.4:.1f} %"
+    more = f"{found['gap'][ALL] / 0.4:.1f} %"
     assert margin_finding(table) == (
         f" The cost of goods in the log leaves a margin of {percent}, where 40.0 % are assumed: with it, "
         f"every value is {more} higher, before any other cost of an order."
@@ -235,3 +235,20 @@ def test_they_are_shown_by_name(reviewed: Review) -> None:
         "early_loss",
     ):
         assert clv.show(reviewed, name).table.name == name
+
+
+def test_early_loss_of_few_customers_is_marked(reviewed: Review, log: pd.DataFrame) -> None:
+    table = early_loss(reviewed)
+    frame = table.frame
+    few = frame["old"] < 100
+    assert 0 < few.sum() < len(frame)
+    assert list(frame["segment"]) == [
+        f"{name} (few)" if so else name for name, so in zip(frame["cohort"], few, strict=True)
+    ]
+    said = "(few): fewer than 100 customers, or fewer than 100 of them 90 days old."
+    assert table.basis.endswith(said)
+    many = Review(reviewed.study, segment="country")
+    young = clv.show(many, "kpis").table
+    old = young.frame["old"]
+    assert [str(name).endswith(" (few)") for name in young.frame["segment"]] == list(old < 100)
+    assert (said in young.basis) == bool((old < 100).any())

@@ -13,7 +13,7 @@ from clv.data.contract import Transactions
 from clv.evaluation.backtest import MODEL
 from clv.evaluation.study import Study
 from clv.forecasting.totals import ALL
-from clv.reporting import decision, holdout_page, pages
+from clv.reporting import cohort_tables, decision, holdout_page, pages, tables
 from clv.reporting import thresholds as limits
 from clv.reporting.grid import miss
 from clv.reporting.reviews import Review
@@ -356,7 +356,7 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
     near, far, few = table.index[:3]
     table["model_new_discounted"] = 20.0
     table.loc[[near, far, few], "cac"] = (21.5, 1030.0, 90.0)
-    table["few"] = table.index == few
+    table["few"], table["own_fit"] = table.index == few, True
     table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
     told = [dataclasses.replace(first, table=table), *small_study.comparisons[1:]]
     finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
@@ -364,6 +364,9 @@ def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study)
         " New customers do not earn back their acquisition cost in that time in: "
         f"{far} (20.00 against 1,030.00); {near} (20.00 against 21.50)."
     )
+    table.loc[far, "own_fit"] = False  # the whole base's value says nothing of it
+    finding = decision.decision(Review(dataclasses.replace(small_study, comparisons=told))).finding
+    assert finding.endswith(f"in that time in: {near} (20.00 against 21.50).")
 
 
 def lost(study: Study, by: str, cost: dict[str, float]) -> str:
@@ -371,7 +374,7 @@ def lost(study: Study, by: str, cost: dict[str, float]) -> str:
     told = []
     for c in study.comparisons:
         table = c.table.copy()
-        table["model_new_discounted"], table["few"] = 20.0, False
+        table["model_new_discounted"], table["few"], table["own_fit"] = 20.0, False, True
         table["cac"] = pd.Series(cost if c.by == by else {}, dtype=float).reindex(table.index)
         table["model_after_cac"] = table["model_new_discounted"] - table["cac"]
         told.append(dataclasses.replace(c, table=table))
@@ -413,3 +416,23 @@ def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study
     ]
     plain = next(page for page in pages.pages(Review(small_study)) if page.id == "formulas")
     assert not any(note.startswith("No hold-out by") for note in plain.notes)
+
+
+def test_the_curve_over_age_says_how_it_adds_up(small_study: Study, small_log: pd.DataFrame) -> None:
+    """Beside the sum of months stand those who have lived all of them, here by loops over the log."""
+    curve, brought = tables.ages(small_study).frame.set_index("months")["actual"], []
+    for _, own in small_log.assign(date=pd.to_datetime(small_log["date"])).groupby("customer_id"):
+        first = own["date"].min()
+        if (pd.Timestamp("2025-12-31") - first).days >= 1.5 * 365.25:
+            brought.append(own.loc[(own["date"] - first).dt.days <= 1.5 * 365.25, "amount"].sum())
+    each = sum(brought) / len(brought) * small_study.economics.margin
+    longer = dataclasses.replace(small_study.forecast, horizon="18m")
+    (note,) = cohort_tables.added_up(dataclasses.replace(small_study, forecast=longer))
+    assert f"{each:.2f}" != f"{curve[18]:.2f}"
+    assert note.endswith(
+        f"who become fewer: by month 18 that comes to {curve[18]:.2f} EUR, while the {len(brought)} "
+        f"customers who are that old had brought {each:.2f} each by then."
+    )
+    (page,) = (page for page in pages.pages(Review(small_study)) if page.id == "ages")
+    assert page.notes == []  # all are older than the horizon
+    assert f"by month {curve.dropna().index[-1]}; the model says" in page.finding

@@ -8,7 +8,7 @@ import pytest
 import clv
 from clv.forecasting.totals import ALL
 from clv.planning.what_ifs import scenarios
-from clv.reporting.planning_tables import levers, ratios, split, two_way
+from clv.reporting.planning_tables import levers, needed, ratios, retention, split, two_way
 from clv.reporting.reviews import Review
 
 
@@ -46,6 +46,18 @@ def test_a_split_adds_up_to_the_budget(small_review: Review) -> None:
         assert named["Together"] == 1000.0
         assert named.drop("Together").sum() == pytest.approx(1000.0, rel=0.001)
     assert named["Kept"] >= 500
+
+
+def test_points_are_no_per_cent_and_of_whom_they_are_is_said(small_review: Review) -> None:
+    spending = clv.Spending(1000.0, {}, clv.ResponseCurve(0.05, 300.0))
+    found = dataclasses.replace(small_review, spending=spending).budget
+    assert found is not None
+    table = needed(dataclasses.replace(found, retention=found.retention.assign(points=0.0204)))
+    assert set(column(table, "points")) == {"2.0"}
+    assert "Points: of a hundred customers who are alive now, so many more" in table.basis
+    kept = retention(small_review.scenarios)
+    assert column(kept, "alive") == [f"{100 * v:.1f} %" for v in small_review.scenarios.retention["alive"]]
+    assert 0 < small_review.scenarios.retention["alive"].iloc[0] < 1
 
 
 @pytest.fixture(scope="module")

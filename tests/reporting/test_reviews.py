@@ -395,7 +395,8 @@ def test_key_figures_are_those_of_the_log(whole: Review, small_log: pd.DataFrame
         people.append((name, *row))
     columns = ["customer", "channel", "old", "again", "year", "before", "first"]
     frame = pd.DataFrame(people, columns=columns)
-    found = clv.show(whole, "kpis").table.frame.set_index("segment")
+    shown = clv.show(whole, "kpis").table
+    found = shown.frame
     for name, own in [*frame.groupby("channel"), (ALL, frame)]:
         row = found.loc[str(name)]
         old = own[own["old"]]
@@ -407,3 +408,6 @@ def test_key_figures_are_those_of_the_log(whole: Review, small_log: pd.DataFrame
     new = whole.comparison.table.loc[ALL, "model_new"]
     assert found["multiple"][ALL] == pytest.approx(new / (0.4 * frame["first"].mean()))
     assert (found["retained"] + found["churn"]).dropna().eq(1).all()
+    assert list(found["segment"]) == [f"{name} (few)" if name != ALL else ALL for name in found.index]
+    assert found["multiple"].drop(index=ALL).isna().all()  # by the whole base's fit, it would be another's
+    assert "The model is not shown for segments of fewer than 100 customers" in shown.basis

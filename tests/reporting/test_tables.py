@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from clv.errors import ConfigError
-from clv.evaluation.backtest import MODEL
+from clv.evaluation.backtest import MODEL, OTHER
 from clv.evaluation.compare import compare
 from clv.evaluation.study import Study
 from clv.forecasting.ranges import Level
 from clv.forecasting.totals import ALL
-from clv.reporting import background, tables
+from clv.reporting import background, glossary, tables
 from clv.reporting import formula_tables as of_formulas
 from clv.reporting.grid import Column, Kind, Table, money, show_value
 from clv.reporting.pages import pages
@@ -140,6 +140,23 @@ def test_concentration_by_hand(small_study: Study) -> None:
     assert frame.loc["Top 10 %", "customers"] == 32
     assert frame.loc["Top 10 %", "ahead"] == pytest.approx(value[:32].sum() / value.sum())
     assert frame["ahead"].is_monotonic_increasing
+    assert frame.loc["Top 1 %", "customers"] == 3  # of 3.2: the share is of as many as are named
+    assert frame.loc["Top 1 %", "ahead"] == pytest.approx(value[:3].sum() / value.sum())
+    past = np.sort(small_study.forecast.customers().to_pandas()["historic_value"])[::-1]
+    assert frame.loc["Top 1 %", "past"] == pytest.approx(past[:3].sum() / past.sum())
+
+
+def test_an_empty_formula_2_of_the_holdout_is_explained(small_study: Study) -> None:
+    said = "Formula 2 is empty where by its rule of churn nobody had been lost by the cut"
+    shown = {
+        c.by: of_formulas.holdout_segments(small_study, c)
+        for c in small_study.comparisons
+        if c.holdout is not None
+    }
+    empty = {by: bool(table.frame["Formula 2"].isna().any()) for by, table in shown.items()}
+    assert empty["rfm_segment"]
+    assert not empty["country"]
+    assert {by: said in table.basis for by, table in shown.items()} == empty
 
 
 def test_ages_start_with_the_first_order_and_follow_what_was_seen(
@@ -162,6 +179,67 @@ def test_segments_keep_their_order_and_end_with_the_whole(small_study: Study) ->
     assert shown[0].startswith("Repeat, high value")
     few = next(c for c in small_study.comparisons if c.by == "channel")
     assert all(name.endswith(" (few)") for name in of_formulas.new_customers(few).frame["segment"][:-1])
+
+
+def test_a_segment_without_a_fit_of_its_own_has_no_value_by_the_model(small_study: Study) -> None:
+    by = {c.by: c for c in small_study.comparisons}
+    for comparison, without in ((by["channel"], 9), (by["country"], 1)):
+        shown = of_formulas.new_customers(comparison)
+        frame, told = shown.frame, comparison.table
+        of_the_model = ["model_new", "model_new_discounted", "model_after_cac", "value_to_cac", "ratio"]
+        assert frame.loc[ALL, ["model_new", "ratio"]].equals(told.loc[ALL, ["model_new", "ratio"]])
+        parts = frame.drop(index=ALL)
+        few = told.loc[parts.index, "few"]
+        assert few.sum() == without
+        for name in of_the_model:
+            assert parts.loc[few, name].isna().all(), name
+        assert parts.loc[~few, "model_new"].equals(told.loc[parts.index[~few], "model_new"])
+        assert parts["formula_1_within"].equals(told.loc[parts.index, "formula_1_within"])
+        assert told["model_new"].notna().all()  # what planning takes stays, and says whose it is
+        said = "The model is not shown for segments of fewer than 100 customers: see that of all customers."
+        charged = of_formulas.after_cac(comparison)
+        tables_of_it = [shown, of_formulas.quoted_formulas(comparison), *([charged] if charged else [])]
+        assert all(said in table.basis for table in tables_of_it)
+    table = by["country"].table.drop(index=OTHER)
+    table.loc["AT", "own_fit"] = False
+    odd = of_formulas.new_customers(dataclasses.replace(by["country"], table=table))
+    assert "not shown for segments whose customers determine no fit: see that" in odd.basis
+    assert list(odd.frame["model_new"].isna()) == [True, False, False]
+    alone = table.drop(index="CZ")
+    alone["customers"] = alone["customers"].max()  # one segment, which is the whole base
+    assert not tables.borrowed(alone).any()
+
+
+def test_segments_that_may_know_the_future_of_a_new_customer_say_so(small_study: Study) -> None:
+    ahead = small_study.forecast
+    rfm = dataclasses.replace(ahead.rfm, undated=("country",))
+    told = compare(dataclasses.replace(ahead, rfm=rfm), small_study.economics, "country")
+    plain = next(c for c in small_study.comparisons if c.by == "country")
+    said = (
+        " The customers table says what customers are now, which may know what came after the first order: "
+        "where it does, nobody knows which of these a new customer will be."
+    )
+    made = of_formulas.new_customers, of_formulas.quoted_formulas, of_formulas.annuities
+    for make in made:
+        assert (said in make(told).basis, said in make(plain).basis) == (True, False)
+
+
+def test_formula_1_of_the_young_is_marked(small_study: Study) -> None:
+    country = next(c for c in small_study.comparisons if c.by == "country")
+    assert "(young)" not in of_formulas.new_customers(country).basis
+    table = country.table.drop(index=OTHER)
+    days, first = 365, "AT"
+    table.loc[first, "exposure_days"] = (days - 1) * table.loc[first, "customers"]
+    table.loc[ALL, "exposure_days"] = table.loc[first, "exposure_days"]
+    young = dataclasses.replace(country, table=table)
+    for shown in (of_formulas.new_customers(young), of_formulas.quoted_formulas(young)):
+        assert list(shown.frame["segment"]) == ["AT (young)", "CZ", ALL]
+        assert "(young): customers are on average younger than 12 months, and formula 1" in shown.basis
+    table.loc[first, "exposure_days"] = days * table.loc[first, "customers"]
+    assert list(of_formulas.new_customers(young).frame["segment"]) == list(table.index)
+    table["few"] = table.index == first
+    table.loc[first, "exposure_days"] = 0
+    assert of_formulas.new_customers(young).frame["segment"].iloc[0] == "AT (few, young)"
 
 
 def test_cac_columns_stand_only_where_a_cac_is_known(small_study: Study) -> None:
@@ -251,7 +329,7 @@ def test_formulas_as_quoted_stand_in_a_table_of_their_own(small_study: Study) ->
 
 def test_value_after_cac_is_the_discounted_model_less_cac(small_study: Study) -> None:
     channel = next(c for c in small_study.comparisons if c.by == "channel")
-    frame = of_formulas.new_customers(channel).frame
+    frame = channel.table.drop(index=ALL)
     known = frame[frame["cac"].notna()]
     assert len(known) == 8
     after = known["model_new_discounted"] - known["cac"]
@@ -342,3 +420,8 @@ def test_ages_have_the_level_of_the_forecast(small_study: Study) -> None:
     assert off.frame.set_index("months").loc[12, "model"] == pytest.approx(compared.loc[ALL, "model_new"])
     assert "value at 0.700 of the model's level" in off.basis
     assert "level" not in plain.basis
+
+
+def test_the_level_is_among_the_words() -> None:
+    meanings = glossary.terms().frame.set_index("word")["meaning"]
+    assert "past misses say how far" in meanings["Level"]

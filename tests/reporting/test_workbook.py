@@ -534,7 +534,7 @@ def test_break_evens_stand_where_responses_are_not_known(
     start = sheet.row("What spending on retention has to bring") + 1
     for row, (spend, points) in enumerate(plain.budget.retention["points"].items(), start + 1):
         assert sheet.sheet[f"B{row}"].value == pytest.approx(spend)
-        assert same(sheet.sheet[f"C{row}"].value, None if np.isnan(points) else points)
+        assert same(sheet.sheet[f"C{row}"].value, None if np.isnan(points) else 100 * points)
 
 
 def test_formulas_by_segment_are_pythons(stored: Any, review: Review) -> None:

@@ -50,6 +50,7 @@ class Comparison:
     churn rule's period: their first orders would count more than once a period.
 
     `fits` are those of segments that have their own, of purchases and of spend; `level` is the forecast's.
+    `undated` segments are of the customers table as it is now, which may know what came after a first order.
 
     `holdout` has the total revenue of each segment in the hold-out, forecast by each contender and
     actual, low and high (5 and 95 % of the model's) and inside, and `tested` says of whom and when; None
@@ -67,6 +68,7 @@ class Comparison:
     fits: Mapping[str, tuple[Fit, Fit]] = field(default_factory=dict)
     level: float = 1.0
     tested: str = ""
+    undated: bool = False
 
     @property
     def members(self) -> set[str]:
@@ -149,7 +151,9 @@ def compared(
         f"{economics.churn_rule().sentence}."
     )
     held = _holdout(holdout, by, pooled) if holdout is not None else None
-    return Comparison(by, table, economics, forecast.rfm.as_of, basis, held, pooled, fits, forecast.level)
+    rfm, level = forecast.rfm, forecast.level
+    undated = by in rfm.undated
+    return Comparison(by, table, economics, rfm.as_of, basis, held, pooled, fits, level, undated=undated)
 
 
 _BAND = ["model_new_p05", "model_new_p95"]

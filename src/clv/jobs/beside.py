@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from clv.data.books import read_ledger, read_plan, read_spending, spent_on_nobody
 from clv.data.findings import Finding, refused
-from clv.errors import ClvError
+from clv.errors import ClvError, DataError
 from clv.reporting.given import customers_of, planned_by, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def plan_of(config: Config) -> pd.DataFrame | None:
-    """Read the plan of new customers; DataError D001."""
-    source = config.source("plan")
+    """Read the plan of new customers; DataError D001, I001."""
+    source = _source(config, "plan")
     return None if source is None else read_plan(source, config.acquired_by)
 
 
 def check_beside(config: Config, rfm: RFM) -> list[Finding]:
-    """D001, D016 and P001 to P003 of what the config names beside its log."""
+    """D001, D016, I001 and P001 to P003 of what the config names beside its log."""
     checks: Sequence[Callable[[Config, RFM], list[Finding]]] = (_ledger, _spend, _plan, _curves)
     found = []
     for check in checks:
@@ -36,15 +37,22 @@ def check_beside(config: Config, rfm: RFM) -> list[Finding]:
     return found
 
 
+def _source(config: Config, name: str) -> Path | str | None:
+    """Where an input is; DataError I001 where it is named and not there."""
+    if name in (gone := config.missing()):
+        raise DataError(gone[name])
+    return config.source(name)
+
+
 def _ledger(config: Config, rfm: RFM) -> list[Finding]:
-    ledger = config.source("ledger")
+    ledger = _source(config, "ledger")
     if ledger is not None:
         read_ledger(ledger, config.plan.fiscal_year_start)
     return []
 
 
 def _spend(config: Config, rfm: RFM) -> list[Finding]:
-    spend = config.source("spend")
+    spend = _source(config, "spend")
     if spend is None:
         return []
     spent = read_spending(spend, config.acquired_by, config.plan.fiscal_year_start)

@@ -80,6 +80,7 @@ def check(config: Config) -> Checked:
 
     Raises DataError or OutputError where the log cannot be read at all.
     """
+    config.check_log()
     orders = config.transactions()
     if not any(finding.severity == "F" for finding in orders.findings):
         # What concerns the job belongs to the log's findings: report and manifest show those.

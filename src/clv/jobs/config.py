@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from clv.data.contract import Transactions
 from clv.data.engines.addresses import expanded
 from clv.data.feedback import QUESTIONS
-from clv.errors import ClvError, ConfigError
+from clv.errors import ClvError, ConfigError, DataError
 from clv.evaluation.candidates import BY_LIKELIHOOD
 from clv.forecasting.economics import Economics
 from clv.jobs.runs import slug
@@ -40,6 +41,7 @@ from clv.reporting import locales
 
 _BESIDE = ("customers", "identities", "erased", "fx")  # sources that the log is read with
 _BOOKS = ("ledger", "spend")  # and those that it is reviewed with
+_BARE_DAY = re.compile(r"^(\s*[\w.-]+\s*=\s*)(\d{4}-\d{1,2}-\d{1,2})(?=\s*(?:#.*)?$)", re.MULTILINE)
 
 
 class Config(Section):
@@ -83,6 +85,22 @@ class Config(Section):
         """Where the input of this key is; None where there is none."""
         text = self.inputs().get(name)
         return None if text is None else self.place(text)
+
+    def missing(self) -> dict[str, str]:
+        """What to say of sources on this machine that are not there, by their key; I001."""
+        places = {name: self.place(text) for name, text in self.inputs().items()}
+        return {
+            name: f"I001 file not found: {place}, of {'plan.path' if name == 'plan' else f'input.{name}'!r}. "
+            "Paths in a config are relative to the config file."
+            for name, place in places.items()
+            if isinstance(place, Path) and not place.exists()
+        }
+
+    def check_log(self) -> None:
+        """Raise DataError I001 for all files that are not there, where the log needs one of them."""
+        gone = self.missing()
+        if gone.keys() & {"path", *_BESIDE}:
+            raise DataError(*gone.values())
 
     def assumptions(self) -> Economics:
         """The economics that the config describes."""
@@ -142,7 +160,7 @@ def load(path: Path) -> Config:
     Raises ConfigError with every problem: C001 for keys and values, C002 to C010 for assumptions.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f'C001 config not found: {path}. "clv init DIR" writes one to start from.'
@@ -163,6 +181,14 @@ def load(path: Path) -> Config:
     if problems or config is None:
         raise ConfigError(*problems)
     return config
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Read TOML; a day of no calendar, for which TOML refuses the whole file, is text for the schema."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return tomllib.loads(_BARE_DAY.sub(r'\1"\2"', text))
 
 
 def _beyond_the_schema(raw: dict[str, Any], bad: set[str]) -> list[str]:

@@ -198,6 +198,12 @@ def check_alike(forecast: Forecast, comparison: Compared) -> None:
         raise ConfigError(*wrong)
 
 
+def shared_fit(names: Iterable[str]) -> list[str]:
+    """What to say of segments that have no fit of their own; nothing where all have."""
+    named = ", ".join(name for name in names if name != ALL)
+    return [f"Valued by the fit of the whole base, having none of its own: {named}."] if named else []
+
+
 def _own(forecast: Forecast, comparison: Compared, name: str) -> Forecast:
     """Return the forecast with a segment's own fits and customers, where it was valued by them."""
     if name not in comparison.fits:

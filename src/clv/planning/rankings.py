@@ -13,10 +13,11 @@ from clv.units import in_words
 def reversals(prospects: Sequence[Prospect]) -> list[str]:
     """Say which two segments change places from formula 1 to the model, the largest difference first.
 
-    Both are contribution over the horizon before CAC; segments have 100 customers or more, and the 90 % bands
-    of the model do not overlap. Without draws there are no bands, and nothing is said.
+    Both are contribution over the horizon before CAC; segments have 100 customers or more and a fit of
+    their own, and the 90 % bands of the model do not overlap. Without draws there are no bands, and nothing
+    is said.
     """
-    large = [one for one in prospects if one.name != ALL and not one.row["few"]]
+    large = [one for one in prospects if one.name != ALL and one.row["own_fit"] and not one.row["few"]]
     bands = {one.name: band(one.drawn(one.forecast.t)) for one in large}
     found = []
     for one, other in combinations(large, 2):

@@ -24,6 +24,7 @@ from clv.planning.prospects import (
     doubt,
     new_basis,
     prospects_of,
+    shared_fit,
 )
 from clv.units import horizon_days, in_words, measured
 
@@ -71,9 +72,11 @@ class UnitEconomics:
             what = "A customer costs nothing to acquire" if free else "What a customer costs is not known"
             return f"{what}: no ratio is shown."
         segments = known[known.index != ALL]
-        shown = (segments if len(segments) else known).sort_values("value_to_cac")
+        own = segments[segments["own_fit"].astype(bool)]  # the others have the whole base's value
+        shown = next(one for one in (own, segments, known) if len(one)).sort_values("value_to_cac")
         ratios = {str(k): float(v) for k, v in shown["value_to_cac"].items()}
-        return _compared(ratios) + _open(shown["p_above_1"])
+        fitted = " and which has a fit of its own" if len(shown) < len(segments) else ""
+        return _compared(ratios, f"Every segment whose CAC is known{fitted}") + _open(shown["p_above_1"])
 
     def __repr__(self) -> str:
         return f"<UnitEconomics: {self.basis}>\n{self.sentence}"
@@ -82,19 +85,19 @@ class UnitEconomics:
         return as_html((self.basis, self.sentence, *self.notes), self.table)
 
 
-def _compared(ratios: Mapping[str, float]) -> str:
+def _compared(ratios: Mapping[str, float], every: str) -> str:
     """Name the segments that bring most for their CAC, all that print alike, and those that lose; sorted."""
     most = _times(max(ratios.values()))
     best = [name for name, ratio in ratios.items() if _times(ratio) == most]
     short = [f"{name} ({_times(ratio)})" for name, ratio in ratios.items() if ratio < 1]
     if len(best) == len(ratios):
-        who = "Every segment whose CAC is known" if len(best) > 1 else best[0].replace(ALL, "A new customer")
+        who = every if len(best) > 1 else best[0].replace(ALL, "A new customer")
         lost = ": that is not earned back" if short else ""
         return f"{who} brings {most} times its CAC over the horizon{lost}."
     verb, costs = ("brings", "its CAC") if len(best) == 1 else ("bring", "their CAC")
     said = f"{' and '.join(best)} {verb} most: {most} times {costs} over the horizon."
     if not short:
-        return f"{said} Every segment whose CAC is known earns it back on the mean."
+        return f"{said} {every} earns it back on the mean."
     return f"{said} Not earned back: {', '.join(short)}."
 
 
@@ -231,7 +234,4 @@ def _notes(forecast: Forecast, comparison: Compared, table: pd.DataFrame) -> lis
         notes.append(f"{', '.join(free)} cost nothing to acquire, so there is no ratio.")
     if comparison.behavioural:
         notes.append("Nobody is new in a segment of past behaviour: only the whole base is shown.")
-    shared = [str(name) for name in table.index[~table["own_fit"]] if name != ALL]
-    if shared:
-        notes.append(f"Valued by the fit of the whole base, having none of its own: {', '.join(shared)}.")
-    return notes
+    return [*notes, *shared_fit(map(str, table.index[~table["own_fit"]]))]

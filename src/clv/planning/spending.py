@@ -26,6 +26,7 @@ from clv.planning.prospects import (
     money,
     names_of,
     prospects_of,
+    shared_fit,
 )
 from clv.planning.response import (
     RETENTION,
@@ -176,6 +177,7 @@ def budget(
     unit = forecast.rfm.currency
     basis = f"A budget of {money(total, unit)}, {ahead}; {forecast.terms}"
     notes = [*limit, *_notes(forecast, curves, last, other, total)]
+    notes += shared_fit(one.name for one in prospects if not one.row["own_fit"])
     new, pays = _break_even(prospects), _needed(keeping, total)
     return Budget(total, table, split, new, pays, unit, basis, notes, keeping, sum(other.values()), curves)
 

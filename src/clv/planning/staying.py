@@ -26,6 +26,8 @@ _LEAST = 1e-6  # of the pace of leaving, below which nobody leaves
 class Staying:
     """When customers who are alive leave; `year` is in the same time unit, and `weight` counts customers.
 
+    `alive` is the share of all customers who are.
+
     The `events`-th event at `rate` is the one they leave with; at time `until` they leave at the latest.
     """
 
@@ -34,6 +36,7 @@ class Staying:
     until: Array
     weight: Array
     year: float
+    alive: float
 
     @classmethod
     def of(cls, base: Base, customers: Array, year: float) -> Staying:
@@ -52,7 +55,8 @@ class Staying:
             return np.concatenate(found, axis=1)
 
         rate, events, until, weight = np.concatenate(list(over_blocks(base, drawn)), axis=1)
-        return cls(rate, events, until, weight, year)
+        alive = float(weight.sum() / (base.draws * customers.sum()))
+        return cls(rate, events, until, weight, year, alive)
 
     def share(self, pace: float = 1.0) -> float:
         """Share of customers alive who are alive a year on, when they leave at `pace` times the speed."""

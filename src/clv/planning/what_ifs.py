@@ -59,7 +59,8 @@ class Scenarios:
     two_way : the values when two levers move at once, a row each pair of changes, NaN where one of them
         cannot move as far
     retention : what a year's retention higher by `points` is worth: retention is the share of customers who
-        are alive now that are alive a year on, `pace` how fast they then leave against today
+        are alive now that are alive a year on, `alive` the share of all who are alive now, `pace` how fast
+        they then leave against today
     """
 
     table: pd.DataFrame
@@ -106,8 +107,8 @@ class Scenarios:
         whole, each = (amount(row["worth"], self.currency) for row in (base, new))
         each = "" if np.isnan(new["worth"]) else f", and {each} for each new customer"
         return (
-            f"{points} ({share(base['retention'])} to {share(base['retention'] + self.points)}) are worth "
-            f"{whole} for the existing base{each}."
+            f"{points} ({share(base['retention'])} to {share(base['retention'] + self.points)} of the "
+            f"{share(base['alive'])} who are alive now) are worth {whole} for the existing base{each}."
         )
 
     def __repr__(self) -> str:
@@ -276,6 +277,7 @@ def _retention(business: Business, points: float) -> pd.DataFrame:
         value = business.values()[who, MODEL]
         after = value if np.isnan(pace) else business.values(churn=pace)[who, MODEL]
         rows[who] = {
+            "alive": staying.alive,
             "retention": staying.share(),
             "retention_after": np.nan if np.isnan(pace) else staying.share(pace),
             "pace": pace,

@@ -65,14 +65,15 @@ def _break_evens(sheet: Sheet, budget: Budget, cells: Cells, worth: Cells) -> in
     sheet.block(row - 1, "What spending on retention has to bring")
     sheet.head(row, 0, "Of the budget", "count")
     sheet.head(row, 1, "Spend", "money")
-    sheet.head(row, 2, "Points of a year's retention", "share")
+    sheet.head(row, 2, "Points of a year's retention", "points")
     for at, (spend, points) in enumerate(budget.retention["points"].items(), row + 1):
         part = float(str(spend)) / budget.total
         sheet.put(at, 0, part, "share")
         sheet.put(at, 1, Live(f"A{at + 1}*BUDGET", float(str(spend))), "money")
         guard = f'AND(AS_RUN="yes",BUDGET={number(budget.total)})'
-        shown = Live(f'IF({guard},{number(points)},"")', points) if points == points else float("nan")
-        sheet.put(at, 2, shown, "share", "run")
+        found = 100 * points
+        shown = Live(f'IF({guard},{number(found)},"")', found) if points == points else float("nan")
+        sheet.put(at, 2, shown, "points", "run")
     return row + 1 + len(budget.retention)
 
 
@@ -133,7 +134,9 @@ class _Splits:
         for j, label in enumerate(("Spend on", "Ceiling", "Saturation", "One more is worth")):
             self.sheet.head(3, j, label, "text" if j == 0 else "money")
         for row, (use, curve) in enumerate(self.curves.items(), _TOP):
-            self.sheet.put(row, 0, "Retention, points of a year" if use == RETENTION else f"{use}, customers")
+            self.sheet.put(
+                row, 0, "Retention, rise of a year's share" if use == RETENTION else f"{use}, customers"
+            )
             self.sheet.put(row, 1, float(curve.ceiling), _kind(use), "input")
             self.sheet.put(row, 2, float(curve.saturation), "count", "input")
             for j in (1, 2):
@@ -221,7 +224,7 @@ class _Splits:
         keeping = self.keeping
         if keeping is None:
             return
-        heads = ("Points more of a year's retention", "Revenue that they bring", "Slope there")
+        heads = ("Rise of a year's retention", "Revenue that they bring", "Slope there")
         if shape.column == _FIRST + 1:
             self.sheet.block(self.knots - 2, "What retention is worth: revenue by the model of this run")
             for j, label in enumerate(heads):

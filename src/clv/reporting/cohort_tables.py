@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from clv.data.engines import fetch
 from clv.evaluation.cohorts import SURE
 from clv.reporting.grid import Column, Table, money, show_value
 from clv.reporting.tables import marked
-from clv.units import in_words, percent
+from clv.units import DAYS_PER_YEAR, in_words, percent
 
 if TYPE_CHECKING:
+    from clv.evaluation.study import Study
     from clv.reporting.reviews import Review
 
 _AGES = (3, 12, 24)  # months of age that have a column, where a cohort has reached them
@@ -83,6 +85,30 @@ def _basis(review: Review) -> str:
         f"is of the same customers, {in_words(ahead.horizon)} on{ahead.levels.words}; bands are of a "
         f"cohort's mean: {ahead.doubt}."
     )
+
+
+def added_up(study: Study) -> list[str]:
+    """Say that the curve adds up months of fewer and fewer customers, beside those who have lived them all.
+
+    Up to the horizon, or as far as the curve goes; nothing where all customers are that old.
+    """
+    curve = study.ages.set_index("months")["revenue"] * study.economics.margin
+    month = min(round(study.forecast.days * 12 / DAYS_PER_YEAR), int(curve.index[-1]))
+    orders, end = study.orders, month * DAYS_PER_YEAR / 12
+    old = study.rfm.table.filter(study.rfm.table["T"] >= end).select("customer_id", "T")
+    days = orders.purchase_days(orders.days(), "spent").inner_join(old, "customer_id")
+    age = days.day - (orders.as_of_day - days["T"])
+    sums = days.aggregate(spent=days.spent.sum(where=age <= end), n=days.customer_id.nunique())
+    found = fetch(sums).to_pylist()[0]
+    if found["n"] == len(study.rfm):
+        return []
+    each = found["spent"] / found["n"] / 10.0**orders.digits * study.economics.margin
+    chained, lived = (money(value, orders.money_unit) for value in (curve[month], each))
+    return [
+        "What a customer has brought adds up months of age, each of the customers old enough to have lived "
+        f"it, who become fewer: by month {month} that comes to {chained} {orders.money_unit}, while the "
+        f"{found['n']:,} customers who are that old had brought {lived} each by then."
+    ]
 
 
 def finding(review: Review) -> str:

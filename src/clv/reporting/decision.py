@@ -15,6 +15,7 @@ from clv.reporting import forecast_tables, planning_tables
 from clv.reporting import thresholds as limits
 from clv.reporting.base_tables import season
 from clv.reporting.grid import Headline, Light, Page, miss, money, show_value
+from clv.reporting.tables import borrowed
 from clv.units import in_words, percent
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _unearned(review: Review) -> str:
     Of those that customers are acquired in, which is the latest alone where these are cohorts.
     """
     found, unit = review.comparison, review.study.orders.money_unit
-    table = found.table.drop(index=ALL).sort_values("model_after_cac")
+    table = found.table[~borrowed(found.table)].drop(index=ALL).sort_values("model_after_cac")
     if found.by == COHORT:
         table = table[table.index == max(found.members)]
     lost = [

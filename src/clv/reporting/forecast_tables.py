@@ -185,9 +185,9 @@ def _middle(values: Any, weights: Any, share: float) -> float:
 def lorenz(forecast: Forecast) -> Table:
     """Share of the forecast value that the best customers hold, from none to all of them."""
     value = fetch(forecast.table.select("clv_mean"))["clv_mean"].to_numpy()
-    held = [top_share(value, value, share) if share else 0.0 for share in CURVE_SHARES]
-    frame = pd.DataFrame({"share": CURVE_SHARES, "value": held})
-    frame.insert(1, "customers", np.round(frame["share"] * len(value)))
+    counts = [round(share * len(value)) for share in CURVE_SHARES]
+    held = [top_share(value, value, count / len(value)) if count else 0.0 for count in counts]
+    frame = pd.DataFrame({"share": CURVE_SHARES, "customers": counts, "value": held})
     columns = (
         Column("share", "Best customers", "share"),
         Column("customers", "How many", "count"),

@@ -15,7 +15,7 @@ from clv.forecasting import simple
 from clv.forecasting.totals import ALL
 from clv.reporting import tables
 from clv.reporting.grid import Column, Table
-from clv.units import daily_discount, in_words, percent
+from clv.units import daily_discount, horizon_days, in_words, percent
 
 if TYPE_CHECKING:
     from clv.evaluation.study import Study
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def new_customers(comparison: Comparison, money: str = "") -> Table:
     """Value of a new customer by both formulas and the model, by segment, with what a hold-out says."""
-    frame = tables.segments(comparison)
+    frame = _aged(comparison)
     sure = (Column("model_new_p05", "Model, 5 %", "money"), Column("model_new_p95", "Model, 95 %", "money"))
     frame, held = _with_holdout(frame, comparison)
     columns = (
@@ -43,7 +43,7 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
     basis = (
         f"{_of_the_new(comparison, money)}, before acquisition cost and undiscounted; as of "
         f"{comparison.as_of}. Churn: {comparison.economics.churn_rule().sentence}.{_left_out(comparison)}"
-        f"{doubt}"
+        f"{_of_new(comparison)}{_young(comparison, frame)}{doubt}"
     )
     title = f"What a new customer is worth, by {tables.segment_words(comparison.by)}"
     return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -51,7 +51,7 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
 
 def after_cac(comparison: Comparison, money: str = "") -> Table | None:
     """Both forms of formula 1 and the model, after CAC, by segment; None where no segment has one."""
-    frame, e = tables.segments(comparison), comparison.economics
+    frame, e = _aged(comparison), comparison.economics
     if frame["cac"][:-1].isna().all():  # that of all customers says nothing of segments
         return None
     columns = (
@@ -66,7 +66,7 @@ def after_cac(comparison: Comparison, money: str = "") -> Table | None:
     basis = (
         f"{_of_the_new(comparison, money)}; discounted: {percent(e.discount)} a year; as of "
         f"{comparison.as_of}. Formula 1 as it is published, (value × orders − CAC) × margin, charges no more "
-        "than margin × CAC."
+        f"than margin × CAC.{_of_new(comparison)}{_young(comparison, frame)}"
     )
     title = f"The same after acquisition cost, by {tables.segment_words(comparison.by)}"
     return Table(f"after_cac_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -74,7 +74,7 @@ def after_cac(comparison: Comparison, money: str = "") -> Table | None:
 
 def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
     """Both formulas as they are usually quoted: over the lifetime so far, and without an end."""
-    frame, e = tables.segments(comparison), comparison.economics
+    frame, e = _aged(comparison), comparison.economics
     frame["uncharged"] = frame["formula_1"] - frame["formula_1_contribution"]
     costs = (
         (
@@ -100,7 +100,8 @@ def quoted_formulas(comparison: Comparison, money: str = "") -> Table:
         f"Per customer at {percent(e.margin)} margin{' in ' + money if money else ''}, as of "
         f"{comparison.as_of}. Orders so far are cut off by the as-of date. Formula 2 is undiscounted and "
         f"runs for ever, before acquisition cost; the model covers {in_words(e.horizon)}. Not one basis: "
-        f"the table above has that.{_left_out(comparison)}"
+        f"the table above has that.{_left_out(comparison)}{_of_new(comparison)}"
+        f"{_young(comparison, frame)}"
     )
     title = f"The formulas as usually quoted, by {tables.segment_words(comparison.by)}"
     return Table(f"quoted_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -133,7 +134,7 @@ def annuities(comparison: Comparison, money: str = "") -> Table:
         f"acquisition cost: contribution m at {percent(e.margin)} margin and retention r of a period of "
         f"{period:.0f} days, discounted at d = {percent(round(rate, 4))} a period. Now "
         "m(1 + d) ÷ (1 + d − r), at the end m ÷ (1 + d − r), after a renewal m·r ÷ (1 + d − r); "
-        f"formula 2 is the second without a discount.{_left_out(comparison)}"
+        f"formula 2 is the second without a discount.{_left_out(comparison)}{_foretold(comparison)}"
     )
     title = f"Retention annuities, by {tables.segment_words(comparison.by)}"
     return Table(f"annuities_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -173,9 +174,19 @@ def holdout_segments(study: Study, comparison: Comparison) -> Table:
             Column("Own rate", "Own rate", "money"),
         ),
         per,
-        f"{basis} Bands: {tables.tested(study).forecast.doubt}.",
+        f"{basis} Bands: {tables.tested(study).forecast.doubt}.{_nobody_lost(per)}",
         total=True,
         unit=study.orders.money_unit,
+    )
+
+
+def _nobody_lost(frame: pd.DataFrame) -> str:
+    """Say why formula 2 is empty in a hold-out, where it is."""
+    if frame["Formula 2"].notna().all():
+        return ""
+    return (
+        " Formula 2 is empty where by its rule of churn nobody had been lost by the cut, or been there long "
+        "enough to be."
     )
 
 
@@ -208,6 +219,42 @@ def _of_the_new(comparison: Comparison, money: str) -> str:
     return (
         f"Per newly acquired customer, first order included, {in_words(e.horizon)} from the first order, "
         f"contribution at {percent(e.margin)} margin{' in ' + money if money else ''}"
+    )
+
+
+def _of_new(comparison: Comparison) -> str:
+    """What to say of segments of new customers, where there is something."""
+    return f"{tables.unshown(comparison)}{_foretold(comparison)}"
+
+
+def _foretold(comparison: Comparison) -> str:
+    """Say that nobody knows of a new customer what segment it will be in, where that may be so."""
+    if not comparison.undated:
+        return ""
+    said = tables.known_now("the first order")
+    return (
+        f" {said[:1].upper()}{said[1:]}: where it does, nobody knows which of these a new customer will be."
+    )
+
+
+def _aged(comparison: Comparison) -> pd.DataFrame:
+    """The rows of a comparison, those marked whose customers are on average younger than the horizon."""
+    frame = tables.segments(comparison)
+    days = horizon_days(comparison.economics.horizon, comparison.as_of)
+    young = (frame["exposure_days"] < days * frame["customers"]) & (frame.index != ALL)
+    frame["young"] = young & frame["formula_1_within"].notna()
+    frame["segment"] = tables.marked(frame)
+    return frame
+
+
+def _young(comparison: Comparison, frame: pd.DataFrame) -> str:
+    """Say what is wrong with formula 1 where customers are young, if any are."""
+    if not frame["young"].any():
+        return ""
+    return (
+        f" (young): customers are on average younger than {in_words(comparison.economics.horizon)}, and "
+        "formula 1 knows only the orders that they have had the time for: it is too low there, and nothing "
+        "to hold against the model."
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from clv.forecasting.totals import ALL
 from clv.units import minor_digits
 
-type Kind = Literal["text", "count", "money", "exact", "gain", "share", "signed", "number", "ratio"]
+type Kind = Literal["text", "count", "money", "exact", "gain", "share", "signed", "points", "number", "ratio"]
 FORMATS: dict[Kind, str] = {
     "count": ",.0f",
     "money": ",.{digits}f",
@@ -21,6 +21,7 @@ FORMATS: dict[Kind, str] = {
     "gain": "+,.{digits}f",
     "share": ",.1%",
     "signed": "+,.1%",
+    "points": ",.1f",  # percentage points
     "number": ",.3f",
     "ratio": ".2f",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -13,6 +14,7 @@ import numpy as np
 
 from clv.reporting.figures import svg
 from clv.reporting.grid import Page, Table
+from clv.reporting.ink import drawn_rows
 from clv.reporting.locales import ENGLISH, localised
 from clv.units import in_words, percent
 
@@ -27,6 +29,11 @@ LEVELS = {"good": ("✓", "good"), "fair": ("!", "fair"), "bad": ("✕", "bad")}
 
 _RTL = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]"  # Hebrew, Arabic, Syriac …
 _LEFTWARD = re.compile(rf"{_RTL}(?:[^.;:()\n]*?{_RTL})*")
+_WHOLE = re.compile(
+    r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|"
+    r"[+\u2212±]?\d[\d.,\u2019\u202f\xa0]* (?:%|[A-Z]{3}\b|(?:day|week|month|year|point)s?\b)"
+)
+_WITHOUT = re.compile(r'<(?P<tag>style|script|title|svg|t[dh](?=[^>]* class="n"))\b')  # nothing to mark in
 
 
 class Cell(NamedTuple):
@@ -63,7 +70,26 @@ def render(
         levels=LEVELS,
         **_own_code(),
     )
-    return localised(text, locale, {escape(word) for word in (name, *_names(study, pages))})
+    return together(localised(text, locale, {escape(word) for word in (name, *_names(study, pages))}))
+
+
+def together(page: str) -> str:
+    """Return a page in whose text no line ends between a number and its unit, or within a date.
+
+    Marked, so that what a reader copies has plain spaces; columns of numbers have no such ends as it is.
+    """
+    out, kept = [], ""
+    for part in re.split("(<[^>]*>)", page):
+        if not part.startswith("<"):
+            out.append(part if kept else _WHOLE.sub(r'<span class="w">\g<0></span>', part))
+            continue
+        found = _WITHOUT.match(part)
+        if found and not kept:
+            kept = found["tag"]
+        elif kept and part.startswith(f"</{kept}"):
+            kept = ""
+        out.append(part)
+    return "".join(out)
 
 
 def _names(study: Study, pages: Sequence[Page]) -> set[str]:
@@ -122,7 +148,8 @@ def isolated(sentence: str) -> str:
 
 
 def alt_text(table: Table) -> str:
-    """Say what a chart shows to those who cannot see it: its title and its rows."""
+    """Say what a chart shows to those who cannot see it: its title and the rows that it draws."""
     labels = [column.label for column in table.columns]
-    rows = ["; ".join(f"{n} {v}" for n, v in zip(labels, row, strict=True)) for row in table.cells()[:12]]
+    drawn = replace(table, frame=drawn_rows(table)).cells()
+    rows = ["; ".join(f"{n} {v}" for n, v in zip(labels, row, strict=True)) for row in drawn[:12]]
     return f"{table.title}. " + ". ".join(rows)

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from clv.data.engines import fetch, keep
+from clv.evaluation.compare import SMALL
 from clv.forecasting.totals import ALL
+from clv.reporting import tables
 from clv.reporting.by_segment import by_segment, segment_of
 from clv.reporting.grid import Column, Table
 from clv.units import EPOCH, add_months, in_words
@@ -23,11 +25,12 @@ _YEAR = 12  # months
 def kpis(review: Review) -> Table:
     """Churn, retention, order value, repeat share, early loss, cost and its return, by segment."""
     comparison, e = review.comparison, review.study.economics
-    frame = comparison.table.join(_observed(review))
+    frame = tables.segments(comparison).join(_observed(review))
     frame["retained"] = 1 - frame["churn"]
     frame["multiple"] = frame["model_new"] / (frame["first_order"] * e.margin)
     frame["roi"] = frame["model_after_cac"] / frame["cac"].where(frame["cac"] > 0)
-    frame.insert(0, "segment", [str(name) for name in frame.index])
+    frame["few"] |= frame["old"] < SMALL
+    frame["segment"] = tables.marked(frame)
     money = review.study.orders.money_unit
     columns = [
         Column("segment", review.by.replace("_", " ").capitalize(), "text"),
@@ -49,6 +52,7 @@ def kpis(review: Review) -> Table:
         f"orders and churn of the same period. Value: of a new customer, {in_words(e.horizon)}, before CAC, "
         "undiscounted, against the contribution of its first order. Return on CAC: discounted value less "
         f"CAC, ÷ CAC. Early loss: of customers at least {SECOND} days old.{spent}"
+        f"{tables.unshown(comparison)}{_few(frame)}"
     )
     title = f"Key figures, by {review.by.replace('_', ' ')}"
     return Table("kpis", title, shown, frame, basis, total=True, unit=money)
@@ -64,14 +68,23 @@ def early_loss(review: Review) -> Table:
     ]
     frame = pd.concat(parts, ignore_index=True).astype({"old": float, "lost": float})
     frame["early"] = frame["lost"] / frame["old"].where(frame["old"] > 0)
+    frame["few"] = frame["old"] < SMALL
+    frame["segment"] = tables.marked(frame.set_index("cohort"))
     columns = (
-        Column("cohort", "First order in", "text"),
+        Column("segment", "First order in", "text"),
         Column("old", f"Customers at least {SECOND} days old", "count"),
         Column("lost", f"No second order in {SECOND} days", "count"),
         Column("early", "Share", "share"),
     )
     basis = f"Customers as of {review.study.as_of}, by their first order; repeat orders on later days count."
+    basis += _few(frame)
     return Table("early_loss", "Early loss, by cohort", columns, frame, basis, total=True)
+
+
+def _few(frame: pd.DataFrame) -> str:
+    """Say what marks a segment with few customers, where any is marked."""
+    said = f" (few): fewer than {SMALL} customers, or fewer than {SMALL} of them {SECOND} days old."
+    return said * bool(frame["few"].any())
 
 
 def _observed(review: Review) -> pd.DataFrame:
@@ -89,7 +102,7 @@ def _observed(review: Review) -> pd.DataFrame:
         first_order=joined.first_amount.mean() / 10.0**digits,
         people=joined.count(),
     )
-    found = pd.DataFrame({"first_order": frame["first_order"]})
+    found = frame[["first_order", "old"]].copy()
     found["early"] = frame["lost"] / frame["old"].where(frame["old"] > 0)
     known = (frame["year"] > 0) & (frame["before"][ALL] > 0)  # a log of a year has nobody of before
     found["existing"] = frame["of_before"].fillna(0.0) / frame["year"].where(known)

@@ -98,7 +98,7 @@ _FORMULAS = (
         "model_new",
         "Within the horizon, before CAC",
         "money",
-        'IF(HORIZON_DAYS=MODEL_DAYS,{model_revenue}*MARGIN,"")',
+        'IF(OR(HORIZON_DAYS<>MODEL_DAYS,{model_revenue}=""),"",{model_revenue}*MARGIN)',
         "",
         _MODEL,
     ),

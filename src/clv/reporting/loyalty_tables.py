@@ -10,6 +10,7 @@ from clv.data.in_use import referred, variety
 from clv.forecasting.totals import ALL
 from clv.reporting.by_segment import FEW, ahead, by_segment, group, hide_few, segment_table, valued
 from clv.reporting.grid import Column, Table
+from clv.reporting.tables import segments, unshown
 from clv.units import in_words
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def returning(review: Review) -> Table:
     again = group("again", t.frequency > 0, t.clv_mean)
     frame = by_segment(review, t, **again, **{f"variety {name}": mean for name, mean in own.items()})
     hide_few(frame)
-    frame["new"] = review.comparison.table["model_new_discounted"]
+    frame["new"] = segments(review.comparison)["model_new_discounted"]
     frame["times"] = frame["value_again"] / frame["new"].where(frame["new"] > 0)
     money, length = study.orders.money_unit, in_words(study.economics.horizon)
     columns = [
@@ -40,7 +41,7 @@ def returning(review: Review) -> Table:
     ]
     basis = (
         f"{ahead(review)}, of existing customers who have ordered again; of a just-acquired one its first "
-        f"{length}, the first order included, before CAC. {FEW}."
+        f"{length}, the first order included, before CAC. {FEW}.{unshown(review.comparison)}"
     )
     title = "A customer who came back against a new one"
     return segment_table(review, "returning", title, columns, frame, basis)

@@ -24,13 +24,13 @@ def margins(review: Review) -> Table | None:
     frame = by_segment(review, t, revenue=t.net.sum() / unit, cogs=t.cost.sum() / unit)
     frame["measured"] = 1 - frame["cogs"] / frame["revenue"].where(frame["revenue"] > 0)
     frame["assumed"] = study.economics.margin
-    frame["gap"] = frame["measured"] - frame["assumed"]
+    frame["gap"] = 100 * (frame["measured"] - frame["assumed"])
     columns = (
         Column("revenue", f"Revenue ({orders.money_unit})", "money"),
         Column("cogs", "Cost of goods", "money"),
         Column("measured", "Margin measured", "share"),
         Column("assumed", "Margin assumed", "share"),
-        Column("gap", "Measured less assumed", "signed"),
+        Column("gap", "Measured less assumed, in points", "points"),
     )
     basis = (
         f"All orders in use up to {study.as_of} whose cost of goods is known, net of refunds and of goods "
@@ -45,10 +45,11 @@ def margin_finding(table: Table | None) -> str:
     if table is None:
         return ""
     row = table.frame.loc[ALL]
-    if not abs(row["gap"]) > MARGIN_GAP:
+    if not abs(row["gap"]) > 100 * MARGIN_GAP:
         return ""
     measured, assumed, change = (
-        show_value(abs(v), "share") for v in (row["measured"], row["assumed"], row["gap"] / row["assumed"])
+        show_value(abs(v), "share")
+        for v in (row["measured"], row["assumed"], row["measured"] / row["assumed"] - 1)
     )
     minus = "−" if row["measured"] < 0 else ""
     return (

@@ -194,16 +194,14 @@ def formulas(review: Review) -> Page:
         "horizon, before acquisition cost. The model counts the first order at what first orders brought, "
         "repeat orders by the fit.",
         "A segment's model value comes from a fit of its own customers. Segments under 100 customers are "
-        "marked, left out of the chart, and use the fit of the whole base; those under 20 are merged.",
+        "marked, left out of the chart, and have no value by the model here; bridge, unit economics and "
+        "budget value them by the fit of the whole base, and say so. Those under 20 are merged.",
         "In the hold-out each formula's value is charged for every existing customer, which is how it is "
         "often used.",
     ]
     undated = [tables.segment_words(c.by) for c in shown if study.holdout and c.holdout is None]
     if undated:
-        notes.append(
-            f"No hold-out by {', '.join(undated)}: the customers table says what customers are now, which "
-            "may know what came after the cut."
-        )
+        notes.append(f"No hold-out by {', '.join(undated)}: {tables.known_now('the cut')}.")
     churn = churn_tables.churn_definitions(study)
     notes += [said] if (said := churn_tables.finding(study, churn)) else []
     costs = [table for c in shown if (table := formula_tables.after_cac(c, unit)) is not None]
@@ -249,7 +247,7 @@ def _story(fit: Fit) -> str:
 
 def _spread(table: pd.DataFrame, unit: str) -> str:
     segments = table.drop(index=ALL)
-    solid = segments.loc[~segments["few"].astype(bool), "model_new"]
+    solid = segments.loc[~segments["few"].astype(bool) & ~tables.borrowed(table), "model_new"]
     if len(solid) < 2:
         return ""
     ends = ((solid.min(), solid.idxmin()), (solid.max(), solid.idxmax()))
@@ -266,13 +264,14 @@ def ages(review: Review) -> Page:
     gap = last["model"] / last["actual"] - 1
     lives = cohort_tables.cohorts_by_age(review)
     finding = (
-        f"{cohort_tables.finding(review)} By month {last['months']:.0f} the average customer has brought "
-        f"{money(last['actual'], unit)} {unit} of contribution; the model's curve says "
+        f"{cohort_tables.finding(review)} Month by month of age, customers bring "
+        f"{money(last['actual'], unit)} {unit} of contribution by month {last['months']:.0f}; the model says "
         f"{money(last['model'], unit)} ({show_value(gap, 'signed')}; it was fitted on these customers, so "
         f"this is no test), formula 1 {money(last['formula_1'], unit)}."
     ).strip()
     shown = [cohort_tables.cohort_ages(review)]
-    return Page("ages", "Value over age", finding, shown, [lives, table], folded=[table])
+    notes = cohort_tables.added_up(study)
+    return Page("ages", "Value over age", finding, shown, [lives, table], notes, folded=[table])
 
 
 def assumptions(review: Review) -> Page:

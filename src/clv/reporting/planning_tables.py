@@ -163,7 +163,8 @@ def retention(found: Scenarios, money: str = "") -> Table:
     frame["row"] = [_capital(name) for name in frame["row"]]
     columns = (
         Column("row", "Of", "text"),
-        Column("retention", "Retention of a year", "share"),
+        Column("alive", "Alive now", "share"),
+        Column("retention", "Of those, retention of a year", "share"),
         Column("retention_after", f"With {found.points * 100:g} points more", "share"),
         Column("value", "Value", "exact"),
         Column("value_after", "Value then", "exact"),
@@ -174,7 +175,8 @@ def retention(found: Scenarios, money: str = "") -> Table:
         f"What {found.points * 100:g} points of retention are worth",
         columns,
         frame,
-        f"{found.basis}. Retention: customers who are alive now and still are in a year, by the model.",
+        f"{found.basis}. Retention: of customers who are alive now, those who still are in a year, by the "
+        "model; not of all customers.",
         unit=money,
     )
 
@@ -230,13 +232,17 @@ def break_evens(found: Budget, money: str = "") -> Table:
 
 def needed(found: Budget, money: str = "") -> Table:
     """Points of retention that retention spend has to bring to pay."""
-    frame = found.retention.reset_index(names="spend")
+    frame = (100 * found.retention).reset_index(names="spend")
     columns = (
         Column("spend", "Retention spend", "money"),
-        Column("points", "Pays from so many points of a year's retention", "share"),
+        Column("points", "Pays from so many points of a year's retention", "points"),
     )
     title = "What retention spend has to bring to pay"
-    return Table("needed", title, columns, frame, f"{found.basis}. A dash: no gain is enough.", unit=money)
+    basis = (
+        f"{found.basis}. Points: of a hundred customers who are alive now, so many more still are in a year. "
+        "A dash: no gain is enough."
+    )
+    return Table("needed", title, columns, frame, basis, unit=money)
 
 
 def _band(name: str, kind: str) -> list[Column]:

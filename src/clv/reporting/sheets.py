@@ -26,6 +26,7 @@ _NUMBER_FORMATS = {
     "gain": "+#,##0{decimals};[Red]-#,##0{decimals}",
     "share": "0.0%",
     "signed": "+0.0%;-0.0%",
+    "points": "0.0",
     "number": "#,##0.000",
     "ratio": "0.00",
 }

@@ -12,7 +12,7 @@ from clv.data.engines import fetch
 from clv.data.segments import SEGMENT_ORDER
 from clv.errors import ConfigError
 from clv.evaluation.backtest import HoldoutResult
-from clv.evaluation.compare import Comparison
+from clv.evaluation.compare import SMALL, Comparison
 from clv.evaluation.metrics import top_share
 from clv.forecasting import simple
 from clv.forecasting.totals import ALL
@@ -151,14 +151,15 @@ def concentration(study: Study) -> Table:
     """Share of value held by the top 1, 5, 10 and 20 % of customers."""
     columns = fetch(study.forecast.table.select("clv_mean", "historic_value"))
     ahead, past = (columns[name].to_numpy() for name in ("clv_mean", "historic_value"))
+    whole = {share: max(round(share * len(ahead)), 1) for share in TOP_SHARES}  # no parts of customers
     rows = [
         {
             "top": f"Top {share:.0%}".replace("%", " %"),
-            "customers": round(share * len(ahead)),
-            "ahead": top_share(ahead, ahead, share),
-            "past": top_share(past, past, share),
+            "customers": count,
+            "ahead": top_share(ahead, ahead, count / len(ahead)),
+            "past": top_share(past, past, count / len(past)),
         }
-        for share in TOP_SHARES
+        for share, count in whole.items()
     ]
     return Table(
         "concentration",
@@ -205,8 +206,8 @@ def ages(study: Study) -> Table:
         frame,
         f"Per customer from the first order on, contribution at {percent(e.margin)} margin in "
         f"{study.orders.money_unit}, undiscounted, before acquisition cost{study.forecast.levels.words}. "
-        "Actual: customers old enough for each month. Formula 1 stops at the orders a customer has placed so "
-        "far.",
+        "Actual: what each month brought of customers old enough for it, added up. Formula 1 stops at the "
+        "orders a customer has placed so far.",
         unit=study.orders.money_unit,
     )
 
@@ -249,13 +250,50 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def segments(comparison: Comparison) -> pd.DataFrame:
-    """Return the rows of a comparison as they are shown, the whole base last."""
+    """Return the rows of a comparison as they are shown, the whole base last.
+
+    What only a fit can tell is NaN of a segment without one: the whole base's would pass for its own.
+    """
     table = comparison.table
     frame = pd.concat([ordered(table.drop(index=ALL)), table.loc[[ALL]]])
+    frame.loc[borrowed(frame), _OF_A_FIT] = np.nan
     frame.insert(0, "segment", marked(frame))
     return frame
 
 
+_OF_A_FIT = [
+    *("model_new", "model_new_p05", "model_new_p95", "model_new_discounted"),
+    *("model_after_cac", "value_to_cac", "ratio"),
+]
+
+
+def borrowed(table: pd.DataFrame) -> pd.Series:
+    """Whether a new customer of a segment is valued by the fit of the whole base, which is another's."""
+    shared: pd.Series = ~table["own_fit"].astype(bool) & (table["customers"] < table["customers"].max())
+    return shared
+
+
+def known_now(after: str) -> str:
+    """Say what is wrong with segments of a customers table without dates."""
+    return f"the customers table says what customers are now, which may know what came after {after}"
+
+
+def unshown(comparison: Comparison) -> str:
+    """Say why the model's value of a new customer is not shown, where it is not."""
+    table = comparison.table[borrowed(comparison.table)]
+    if comparison.behavioural or table.empty:
+        return ""
+    few = table["few"].astype(bool)
+    why = [f"of fewer than {SMALL} customers"] * bool(few.any())
+    why += ["whose customers determine no fit"] * bool((~few).any())
+    return f" The model is not shown for segments {' or '.join(why)}: see that of all customers."
+
+
 def marked(frame: pd.DataFrame) -> list[str]:
-    """Names of segments, those with few customers marked."""
-    return [f"{name}{' (few)' if few else ''}" for name, few in zip(frame.index, frame["few"], strict=True)]
+    """Names of segments, those with few customers marked, and young ones where the frame tells which."""
+    kinds = [kind for kind in ("few", "young") if kind in frame]
+    marks = [
+        ", ".join(kind for kind, so in zip(kinds, row, strict=True) if so)
+        for row in frame[kinds].itertuples(index=False)
+    ]
+    return [f"{name} ({mark})" if mark else str(name) for name, mark in zip(frame.index, marks, strict=True)]
