@@ -13,6 +13,7 @@ import numpy as np
 from clv.errors import ConfigError
 from clv.fitting import psis
 from clv.fitting.result import Fit
+from clv.forecasting.condensing import nodes_of
 from clv.models.draws import over_draws
 from clv.models.histories import PurchaseHistory, SpendHistory
 from clv.models.protocols import Array
@@ -59,5 +60,6 @@ def _result(fit: Fit, some: Any) -> Array:
         return np.asarray(model.mean_spend()[:, 0])
     if not isinstance(history, PurchaseHistory):
         raise ConfigError("C012 prior sensitivity is of purchases or spend; ask the draws of other models.")
-    share = history.weight / history.weight.sum()
-    return over_draws(model, len(history), lambda m: m.expected_purchases(history, _YEAR / fit.unit) @ share)
+    at, customers = nodes_of(model, history)
+    share = customers / customers.sum()
+    return over_draws(model, len(at), lambda m: m.expected_purchases(at, _YEAR / fit.unit) @ share)

@@ -22,6 +22,8 @@ from scipy.sparse import coo_array, csc_array
 
 from clv.forecasting.stream import Base, at_rows
 from clv.models.draws import some
+from clv.models.gamma_gamma import GammaGamma
+from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
 
 ERROR = 1e-7  # of a sum over all who share x, spend days and parameters, by which nodes may miss it
@@ -72,6 +74,14 @@ class Condensed:
             group=None if base.group is None else base.group[index],
         )
         return cls(fewer, len(index) - len(direct), _placed(direct, grids, line, sums))
+
+
+def nodes_of(purchase: Any, history: PurchaseHistory) -> tuple[PurchaseHistory, Array]:
+    """Return fewer histories, and the customers that stand at each: what follows from purchases alone."""
+    none = np.zeros(len(history))
+    base = Base(purchase, GammaGamma(1.0, 2.0, 1.0), history, none)  # of a spend that nothing asks for
+    found = Condensed.of(base, none.astype(np.intp), [history.weight])
+    return found.base.history, found.sums[0].toarray()[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -158,7 +158,7 @@ type _Lines = Mapping[tuple[str, ...], tuple[Any, Line]]  # customers by span, a
 
 def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any, *, nested: bool = False) -> _Lines:
     """Totals of the base by the values of columns."""
-    base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.table))
+    base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.segmented))
     spend = base.table.spent_total
     keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
     sums = {"spent_total": spend.sum(), "spent_squares": (spend.cast("float64") ** 2).sum()}

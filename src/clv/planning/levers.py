@@ -50,35 +50,33 @@ _SOME = 25  # draws that the effect of a pace is taken over, as a ratio
 
 @dataclass(frozen=True, eq=False)
 class Existing:
-    """Existing customers of a segment by distinct history: how many there are, and their spend so far."""
+    """Existing customers of a segment by distinct history: how many there are, and their spend so far.
+
+    `today` is the contribution that the forecast expects of them.
+    """
 
     forecast: Forecast
     base: Base
     customers: Array
     spent: Array
+    today: float
 
     @classmethod
     def of(cls, forecast: Forecast, comparison: Compared, segment: str) -> Existing:
         """Count the customers of a segment; their fits are those of the whole base."""
-        part = part_of(forecast.rfm, comparison, segment)
+        part = part_of(forecast.base, comparison, segment)
         table = forecast.spent(part.table)
-        total = {"spent_total": table.spent_total.sum()}
-        rows = dataclasses.replace(part, table=table).grouped(forecast.keys, **total)
-        spent = rows["spent_total"] / 10.0**part.digits
-        return cls(forecast, forecast.streamed(rows), rows["customers"].astype(float), spent)
+        sums = {"spent_total": table.spent_total.sum(), "clv": table.clv_mean.sum()}
+        rows = dataclasses.replace(part, table=table).grouped(forecast.keys, **sums)
+        spent, today = rows["spent_total"] / 10.0**part.digits, float(rows["clv"].sum())
+        return cls(forecast, forecast.streamed(rows), rows["customers"].astype(float), spent, today)
 
     def value(self, pace: float = 1.0) -> float:
         """Contribution of the horizon, discounted, when they leave at `pace` times the speed."""
         if pace == 1:
-            return self._today
+            return self.today
         few, today = self._few
-        return self._today * self._revenue(few, pace) / today
-
-    @cached_property
-    def _today(self) -> float:
-        return float(
-            self.forecast.level * self.forecast.margin * self._revenue(self._nodes.base.purchase, 1.0)
-        )
+        return self.today * self._revenue(few, pace) / today
 
     @cached_property
     def _few(self) -> tuple[Any, float]:
