@@ -13,7 +13,7 @@ demo: $(VENV)/.installed  ## run the CDNOW example end to end: reports/cdnow/
 	$(BIN)/clv run examples/cdnow.toml
 
 test: $(VENV)/.tested  ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 engines: $(VENV)/.tested  ## run only the engines' tests, beside a throw-away PostgreSQL server
 	.ci/postgres $(BIN)/python -m pytest -k 'duckdb or postgres or spark'

@@ -67,6 +67,41 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.*127\.0\.0\.1:ResourceWarning")
 
 
+# What takes longest comes first, so that at the end no worker waits for another.
+LONG = (
+    *("spark", "test_cli.py", "test_pipeline.py", "test_workbook.py", "test_purchase_laws.py"),
+    *("test_reviews.py", "test_nuts.py", "test_totals.py", "test_spending.py", "test_browser.py"),
+    *("test_pages.py", "test_rolling.py", "test_readme.py", "test_notebooks.py", "test_findings.py"),
+    *("test_reconciliation.py", "test_pooling.py", "test_bands.py", "test_evidence.py", "test_html.py"),
+    *("test_compile.py", "test_past.py", "test_posterior.py", "test_wheel.py"),
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order what workers share; alone, tests run file by file as ever."""
+    if hasattr(config, "workerinput"):
+        rank = {name: at for at, name in enumerate(LONG)}
+        items.sort(key=lambda item: rank.get(_group(item.nodeid).rpartition("/")[2], len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile` all that needs Spark goes to one worker as well: its JVM starts once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByGroup(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByGroup(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def _group(nodeid: str) -> str:
+    """What a test may not be parted from: Spark, or else its file, with which it shares its fixtures."""
+    file, _, name = nodeid.partition("::")
+    return "spark" if "spark" in name else file
+
+
 def _small_log(customers: int = 320, seed: int = 5) -> pd.DataFrame:
     """Two years of a shop: customers come in the first ten months, buy at their own rate, and leave."""
     rng = np.random.default_rng(seed)
@@ -189,6 +224,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        # A session of minutes over logs of some rows: what the second compiler makes faster never pays.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.memory": "1g",
         "spark.local.dir": str(folder / "local"),
         "spark.sql.session.timeZone": HOSTILE_ZONE,

@@ -135,8 +135,10 @@ def test_where_nobody_was_lost_there_is_no_formula_2(small_log: pd.DataFrame) ->
     assert frame[["churn", "formula_2", "formula_2_within"]].isna().all().all()
 
 
-def test_the_table_stands_with_the_formulas_and_says_how_far_they_move(small_study: Study) -> None:
-    page = next(page for page in pages(Review(small_study)) if page.id == "formulas")
+def test_the_table_stands_with_the_formulas_and_says_how_far_they_move(
+    small_study: Study, small_review: Review
+) -> None:
+    page = next(page for page in pages(small_review) if page.id == "formulas")
     table = clv.show(small_study, "churn_definitions").table
     assert table.cells() in [other.cells() for other in page.folded]
     said = churn_tables.finding(small_study, table)

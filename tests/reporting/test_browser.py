@@ -47,13 +47,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def reports(
-    cdnow_study: Study, small_study: Study, hostile: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+    cdnow_study: Study,
+    small_study: Study,
+    small_review: Review,
+    hostile: tuple[str, ...],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Report]:
     """CDNOW, the shop with hostile names, and pages made to be sorted, filtered and folded."""
     folder, found = tmp_path_factory.mktemp("pages"), {}
     for name, study, shown in (
         ("CDNOW", cdnow_study, pages(Review(cdnow_study))),
-        ("hostile", small_study, pages(Review(small_study))),
+        ("hostile", small_study, pages(small_review)),
         ("made", small_study, made(hostile)),
     ):
         path = folder / f"{name}.html"

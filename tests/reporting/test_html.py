@@ -22,6 +22,7 @@ from clv.reporting.html import LEVELS, SHEET, alt_text, cells, isolated, render,
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
 
+NAME = "Small <b>shop</b> & co"
 MANIFEST = {"Run": "run-1", "Input": "log.csv"}
 SCRIPT = (files("clv.reporting") / "templates" / "report.js").read_text(encoding="utf-8")
 VOID = {"meta", "link", "br", "hr", "img", "input", "col", "wbr"}
@@ -63,13 +64,13 @@ class Reader(HTMLParser):
             self.text.append(data)
 
 
-def page(study: Study, name: str = "Small <b>shop</b> & co") -> str:
+def page(study: Study, name: str = NAME) -> str:
     return render(study, name, pages(Review(study)), MANIFEST)
 
 
 @pytest.fixture(scope="module")
-def text(small_study: Study) -> str:
-    return page(small_study)
+def text(small_study: Study, small_review: Review) -> str:
+    return render(small_study, NAME, pages(small_review), MANIFEST)
 
 
 @pytest.fixture(scope="module")

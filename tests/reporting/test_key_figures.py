@@ -17,6 +17,7 @@ from clv.reporting.grid import Table
 from clv.reporting.kpi_tables import early_loss
 from clv.reporting.loyalty_tables import referrals, returning
 from clv.reporting.margin_tables import margin_finding, margins
+from clv.reporting.pages import pages
 from clv.reporting.planning_pages import units
 from clv.reporting.reviews import Review
 
@@ -224,7 +225,9 @@ def test_what_was_not_asked_folds_away(reviewed: Review, small_review: Review) -
     assert satisfaction(part) is not None
 
 
-def test_they_are_shown_by_name(reviewed: Review) -> None:
+def test_they_are_shown_by_name(reviewed: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pages(reviewed)  # once, not for each name that is looked for on them
+    monkeypatch.setattr("clv.reporting.figures.pages", lambda _: made)
     for name in (
         "satisfaction",
         "recommendation",

@@ -67,8 +67,8 @@ def test_code_versions_and_names_stay() -> None:
         assert written in found
 
 
-def test_a_report_of_a_place(small_study: Study) -> None:
-    made = pages(Review(small_study))
+def test_a_report_of_a_place(small_study: Study, small_review: Review) -> None:
+    made = pages(small_review)
     plain, german = (render(small_study, "S", made, {"Run": "1.2"}, name) for name in ("en", "de_DE"))
     assert "31.12.2025" in german
     assert "2025-12-31" in plain

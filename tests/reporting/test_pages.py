@@ -158,11 +158,12 @@ def test_a_holdout_in_which_nothing_was_bought_gives_no_verdict(small_study: Stu
     said = holdout_page.verdict(silent)
     assert "Use " not in said
     assert "nan" not in said
-    assert all("nan" not in page.finding and "–" not in page.finding for page in pages.pages(Review(silent)))
-    light = {light.name: light for light in decision.lights(Review(silent))}["Hold-out"]
+    review = Review(silent)
+    assert all("nan" not in page.finding and "–" not in page.finding for page in pages.pages(review))
+    light = {light.name: light for light in decision.lights(review)}["Hold-out"]
     assert (light.level, light.words) == ("fair", "nothing was bought in it")
     assert decision.model_error(silent) is None
-    assert "nothing here says how far off" in decision.decision(Review(silent)).finding
+    assert "nothing here says how far off" in decision.decision(review).finding
 
 
 @pytest.mark.parametrize(
@@ -192,19 +193,21 @@ def test_the_gap_to_formula_1_is_a_share_of_the_model(small_study: Study, formul
 )
 def test_the_light_of_the_holdout(small_study: Study, error: float, level: str, words: str) -> None:
     told = judged(small_study, {MODEL: error}, {MODEL: 0.6})
-    light = {light.name: light for light in decision.lights(Review(told))}["Hold-out"]
+    review = Review(told)
+    light = {light.name: light for light in decision.lights(review)}["Hold-out"]
     assert (light.level, light.words) == (level, words)
     assert (
         f"the same method came out {words.removeprefix('total ')} in total."
-        in decision.decision(Review(told)).finding
+        in decision.decision(review).finding
     )
 
 
 def test_without_a_holdout_nothing_is_promised(small_study: Study) -> None:
     blind = untested(small_study)
-    light = {light.name: light for light in decision.lights(Review(blind))}["Hold-out"]
+    review = Review(blind)
+    light = {light.name: light for light in decision.lights(review)}["Hold-out"]
     assert (light.level, light.words) == ("fair", "not tested")
-    made = pages.pages(Review(blind))
+    made = pages.pages(review)
     assert not any(note.startswith("No hold-out by") for page in made for note in page.notes)
     assert "holdout" not in [page.id for page in made]
     assert "nothing here says how far off" in made[0].finding
@@ -298,8 +301,10 @@ def with_cac(study: Study, cac: float | None) -> Study:
     return dataclasses.replace(study, economics=economics, comparisons=of)
 
 
-def test_unknowns_follow_what_is_missing(small_study: Study, hostile: tuple[str, ...]) -> None:
-    said = " ".join(decision.unknowns(Review(small_study)))
+def test_unknowns_follow_what_is_missing(
+    small_study: Study, small_review: Review, hostile: tuple[str, ...]
+) -> None:
+    said = " ".join(decision.unknowns(small_review))
     assert f"Acquisition cost is not given for {hostile[0]} (C005)" in said  # the one channel without
     assert "C005" not in " ".join(decision.unknowns(Review(with_cac(small_study, 10.0))))
     assert "Acquisition cost is not given (C005): no figure" in " ".join(
@@ -323,15 +328,15 @@ def test_unknowns_of_a_short_log(cdnow_study: Study) -> None:
     )
 
 
-def test_headlines_are_net_of_cac_where_there_is_one(small_study: Study) -> None:
-    assert decision.decision(Review(small_study)).headlines[2].label.endswith("before CAC")
+def test_headlines_are_net_of_cac_where_there_is_one(small_study: Study, small_review: Review) -> None:
+    assert decision.decision(small_review).headlines[2].label.endswith("before CAC")
     shown = decision.decision(Review(with_cac(small_study, 10.0))).headlines[2]
     assert shown.label.endswith("less CAC")
     assert shown.value == f"{small_study.new_value - 10:,.2f} EUR"
 
 
-def test_headlines_are_the_totals(small_study: Study) -> None:
-    first, second, _ = decision.decision(Review(small_study)).headlines
+def test_headlines_are_the_totals(small_study: Study, small_review: Review) -> None:
+    first, second, _ = decision.decision(small_review).headlines
     assert first.value == f"{small_study.forecast.sums['clv']:,.0f} EUR"
     assert small_study.lifetime is not None
     assert second.value == f"{small_study.lifetime.sums['clv']:,.0f} EUR"
@@ -349,8 +354,10 @@ def test_an_infinite_equity_is_a_dash(small_study: Study) -> None:
     assert "nan" not in shown.note
 
 
-def test_segments_that_do_not_earn_back_their_cost_are_named(small_study: Study) -> None:
-    assert "earn back" not in decision.decision(Review(small_study)).finding
+def test_segments_that_do_not_earn_back_their_cost_are_named(
+    small_study: Study, small_review: Review
+) -> None:
+    assert "earn back" not in decision.decision(small_review).finding
     first = small_study.comparisons[0]
     table = first.table.copy()
     near, far, few = table.index[:3]
@@ -403,7 +410,9 @@ def test_nobody_is_acquired_in_a_cohort_of_the_past(small_study: Study) -> None:
     assert said == f"{max(cohorts)} (20.00 against 100.00)."
 
 
-def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study: Study) -> None:
+def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(
+    small_study: Study, small_review: Review
+) -> None:
     told = [dataclasses.replace(c, holdout=None) if c.by == "channel" else c for c in small_study.comparisons]
     made = {page.id: page for page in pages.pages(Review(dataclasses.replace(small_study, comparisons=told)))}
     page = made["formulas"]
@@ -414,7 +423,7 @@ def test_segments_that_may_know_the_future_have_a_note_for_a_holdout(small_study
         "No hold-out by channel: the customers table says what customers are now, which may know what came "
         "after the cut."
     ]
-    plain = next(page for page in pages.pages(Review(small_study)) if page.id == "formulas")
+    plain = next(page for page in pages.pages(small_review) if page.id == "formulas")
     assert not any(note.startswith("No hold-out by") for note in plain.notes)
 
 

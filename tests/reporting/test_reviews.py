@@ -257,7 +257,9 @@ def test_bands_are_as_wide_as_totals_were_off(whole: Review) -> None:
     assert row["clv_p05"] < 1.1 * low * row["clv"]
 
 
-def test_every_name_shows_a_figure_or_a_table(whole: Review, tmp_path: object) -> None:
+def test_every_name_shows_a_figure_or_a_table(whole: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pages(whole)  # once, not for each name that is looked for on them
+    monkeypatch.setattr("clv.reporting.figures.pages", lambda _: made)
     with pytest.raises(ConfigError, match="C001 there is no figure 'x'; there are quarters, segments") as e:
         clv.show(whole, "x")
     names = str(e.value).split("there are ")[1].rstrip(".").split(", ")

@@ -15,7 +15,7 @@ from clv.forecasting.ranges import Level
 from clv.forecasting.totals import ALL
 from clv.reporting import background, glossary, tables
 from clv.reporting import formula_tables as of_formulas
-from clv.reporting.grid import Column, Kind, Table, money, show_value
+from clv.reporting.grid import Column, Kind, Page, Table, money, show_value
 from clv.reporting.pages import pages
 from clv.reporting.reviews import Review
 
@@ -81,25 +81,30 @@ def test_an_infinite_value_does_not_take_the_decimals_of_its_column() -> None:
     assert table.cells() == [["∞"], ["1.25"], ["–"]]
 
 
-def everything(study: Study) -> list[Table]:
-    return [table for page in pages(Review(study)) for table in (*page.tables, *page.charts, *page.folded)]
+@pytest.fixture(scope="module")
+def made(small_review: Review) -> list[Page]:
+    return pages(small_review)
 
 
-def test_every_table_carries_its_basis(small_study: Study) -> None:
-    for table in everything(small_study):
+@pytest.fixture(scope="module")
+def everything(made: list[Page]) -> list[Table]:
+    return [table for page in made for table in (*page.tables, *page.charts, *page.folded)]
+
+
+def test_every_table_carries_its_basis(everything: list[Table]) -> None:
+    for table in everything:
         assert bool(table.basis) != (table.name in EXEMPT), table.name
         assert table.title
         if table.name not in EXEMPT | {"calibration", "estimates"}:
             assert any(day in table.basis for day in ("2025-12-31", "2025-06-30")) or table.name == "ages", (
                 table.name
             )
-    names = {table.name for table in everything(small_study)}
+    names = {table.name for table in everything}
     for by in ("channel", "country", "cohort"):
         assert {f"new_by_{by}", f"quoted_by_{by}", f"existing_by_{by}", f"holdout_by_{by}"} <= names
 
 
-def test_every_page_says_what_it_found(small_study: Study) -> None:
-    made = pages(Review(small_study))
+def test_every_page_says_what_it_found(made: list[Page]) -> None:
     assert [page.id for page in made] == [
         *("decision", "reconciliation", "base", "holdout", "formulas", "bridge", "units", "ages"),
         *("scenarios", "assumptions", "method", "words"),
@@ -109,8 +114,8 @@ def test_every_page_says_what_it_found(small_study: Study) -> None:
         assert "nan" not in page.finding, page.finding
 
 
-def test_no_cell_shows_a_raw_nan(small_study: Study) -> None:
-    for table in everything(small_study):
+def test_no_cell_shows_a_raw_nan(everything: list[Table]) -> None:
+    for table in everything:
         for row in table.cells():
             assert len(row) == len(table.columns)
             assert not {"nan", "inf", "None", "", "-"} & {cell.lower() for cell in row[:1]}, (table.name, row)

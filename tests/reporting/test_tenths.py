@@ -131,8 +131,10 @@ def test_a_small_base_at_the_cut_leaves_the_hold_out_out(small_study: Study) -> 
     assert "held_model" not in tenth_tables.tenths(small_study.forecast, few).frame
 
 
-def test_they_stand_beside_the_concentration_and_are_shown_by_name(small_study: Study) -> None:
-    base = next(page for page in pages(Review(small_study)) if page.id == "base")
+def test_they_stand_beside_the_concentration_and_are_shown_by_name(
+    small_study: Study, small_review: Review
+) -> None:
+    base = next(page for page in pages(small_review) if page.id == "base")
     names = [table.name for table in base.folded]
     assert names.index("tenths") == names.index("concentration") + 1
     shown = clv.show(small_study, "tenths").table.cells()

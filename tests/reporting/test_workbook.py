@@ -692,8 +692,8 @@ def test_an_infinite_equity_is_a_dash_on_the_summary(review: Review, tmp_path: P
     assert [row[1] for row in rows if row[0] == "Customer equity of the base"] == ["–"]
 
 
-def test_a_study_is_enough(small_study: Study, tmp_path: Path) -> None:
-    write(small_study, pages(Review(small_study)), "Study", tmp_path / "study.xlsx")
+def test_a_study_is_enough(small_study: Study, small_review: Review, tmp_path: Path) -> None:
+    write(small_study, pages(small_review), "Study", tmp_path / "study.xlsx")
     names = openpyxl.load_workbook(tmp_path / "study.xlsx").sheetnames
     assert names[:11] == [name for name in SHEETS if name != "Budget"]
 
