@@ -229,6 +229,16 @@ def test_segments_that_may_know_the_future_of_a_new_customer_say_so(small_study:
         assert (said in make(told).basis, said in make(plain).basis) == (True, False)
 
 
+def test_bands_of_fits_without_draws_say_what_they_leave_out(small_study: Study) -> None:
+    ahead = dataclasses.replace(small_study.forecast, levels=Level.of((0.8, 1.0, 1.3)))
+    uneven = compare(ahead, small_study.economics, "country")
+    plain = next(c for c in small_study.comparisons if c.by == "country")
+    left = "not how sure their own fits are"
+    assert uneven.table["model_new_p95"].notna().any()
+    assert left in of_formulas.new_customers(uneven).basis
+    assert left not in of_formulas.new_customers(plain).basis
+
+
 def test_formula_1_of_the_young_is_marked(small_study: Study) -> None:
     country = next(c for c in small_study.comparisons if c.by == "country")
     assert "(young)" not in of_formulas.new_customers(country).basis

@@ -26,7 +26,7 @@ from clv.models.gamma_gamma import GammaGamma
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
 
-ERROR = 1e-7  # of a sum over all who share x, spend days and parameters, by which nodes may miss it
+ERROR = 1e-8  # of a sum over all who share x, spend days and parameters, by which nodes may miss it
 _AGES, _RECENCIES, _PER_PURCHASE = 8, 8, 2  # nodes: the more purchases, the steeper in recency
 _MORE = 1.5  # times as many, where they miss
 _AHEAD = 10  # purchases' time, over which they are compared

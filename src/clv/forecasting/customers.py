@@ -179,11 +179,6 @@ class Forecast:
         """Whether first orders say what the spend model expects of later ones."""
         return self.spend.first_order == "included"
 
-    @property
-    def segmented(self) -> Any:
-        """The RFM table with the segment columns of this forecast, and nothing worked out for it."""
-        return vars(self).get("table", self.rfm.table)
-
     def with_columns(self, **columns: Any) -> Forecast:
         """Return the same forecast with other segment columns; nothing is computed again."""
         other = dataclasses.replace(self)

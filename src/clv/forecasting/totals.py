@@ -18,7 +18,7 @@ from clv.forecasting.checks import check_finite
 from clv.forecasting.lines import FEW, Line, Rows, lines_of
 from clv.forecasting.newcomers import Wave, newcomers
 from clv.forecasting.plans import Plan, first_orders
-from clv.forecasting.stream import LEVELS
+from clv.forecasting.stream import LEVELS, Base, at_rows
 from clv.forecasting.value import finite_spend
 from clv.models.draws import mean_over_draws
 from clv.units import LIFETIME, Span, fiscal_periods, horizon_end
@@ -158,7 +158,10 @@ type _Lines = Mapping[tuple[str, ...], tuple[Any, Line]]  # customers by span, a
 
 def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any, *, nested: bool = False) -> _Lines:
     """Totals of the base by the values of columns."""
-    base = dataclasses.replace(forecast.rfm, table=forecast.spent(forecast.segmented))
+    # Segments may have come with the forecast's own table; totals need nothing else of it.
+    table = vars(forecast).get("table", forecast.rfm.table)
+    base = dataclasses.replace(forecast.rfm, table=forecast.spent(table))
+    base.check_segments([*forecast.purchase.by, *forecast.spend.by])
     spend = base.table.spent_total
     keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
     sums = {"spent_total": spend.sum(), "spent_squares": (spend.cast("float64") ** 2).sum()}
@@ -213,8 +216,10 @@ def _lines(
     known = sorted(set(labels))
     place = {label: at for at, label in enumerate(known)}
     money = 10.0**forecast.rfm.digits
+    base = forecast.streamed(rows)
+    _check(forecast, base)
     counted = Rows(
-        forecast.streamed(rows),
+        base,
         np.array([place[label] for label in labels]),
         np.asarray(rows["customers"], dtype=float),
         rows["spent_total"] / money,
@@ -224,6 +229,19 @@ def _lines(
         nested,
     )
     return dict(zip(known, lines_of(counted, one_by_one=one_by_one), strict=True))
+
+
+def _check(forecast: Forecast, base: Base) -> None:
+    """Raise ConfigError C011 or FitError M001 where a mean is infinite."""
+    group = np.zeros(len(base.history)) if base.group is None else base.group
+    # Whether it is depends on parameters, and on how many orders spend was seen in.
+    rows = np.unique(np.stack([group, base.spend_days]), axis=1, return_index=True)[1]
+    purchase, history = at_rows(base.purchase, rows), base.history.rows(rows)
+    made = mean_over_draws(
+        purchase, len(rows), lambda m: m.discounted_purchases(history, forecast.rate, forecast.t)
+    )
+    check_finite(made, forecast.purchase.model)
+    finite_spend(at_rows(base.spend, rows), base.spend_days[rows])
 
 
 def _new(forecast: Forecast, plan: Plan, columns: tuple[str, ...], ends: Any) -> _Lines:

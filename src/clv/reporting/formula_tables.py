@@ -43,7 +43,7 @@ def new_customers(comparison: Comparison, money: str = "") -> Table:
     basis = (
         f"{_of_the_new(comparison, money)}, before acquisition cost and undiscounted; as of "
         f"{comparison.as_of}. Churn: {comparison.economics.churn_rule().sentence}.{_left_out(comparison)}"
-        f"{_of_new(comparison)}{_young(comparison, frame)}{doubt}"
+        f"{_of_new(comparison)}{_young(comparison, frame)}{_sure_of(comparison)}{doubt}"
     )
     title = f"What a new customer is worth, by {tables.segment_words(comparison.by)}"
     return Table(f"new_by_{comparison.by}", title, columns, frame, basis, total=True, unit=money)
@@ -225,6 +225,14 @@ def _of_the_new(comparison: Comparison, money: str) -> str:
 def _of_new(comparison: Comparison) -> str:
     """What to say of segments of new customers, where there is something."""
     return f"{tables.unshown(comparison)}{_foretold(comparison)}"
+
+
+def _sure_of(comparison: Comparison) -> str:
+    """Say what bands of segments leave out, where their fits are at the mode."""
+    at_mode = any(fit.posterior is None for fits in comparison.fits.values() for fit in fits)
+    if not at_mode or comparison.table["model_new_p05"].isna().all():
+        return ""
+    return " Bands of these segments hold how far past totals were off, not how sure their own fits are."
 
 
 def _foretold(comparison: Comparison) -> str:
