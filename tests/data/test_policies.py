@@ -406,6 +406,17 @@ def test_a_cut_given_twice_counts_once() -> None:
         assert (held.later_customers, held.later_spend) == (1, 50.0)
 
 
+def test_cuts_counted_one_by_one_are_those_of_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuts = ["2026-02-15", "2026-01-20", "2026-02-15"]
+    together = splits(read(BASE, **END), cuts)
+    monkeypatch.setattr("clv.data.holdout._AT_ONCE", 1)
+    for one, other in zip(splits(read(BASE, **END), cuts), together, strict=True):
+        pd.testing.assert_frame_equal(one.rfm.to_pandas(), other.rfm.to_pandas())
+        assert (one.cut, one.later_customers, one.later_spend) == (
+            other.cut, other.later_customers, other.later_spend
+        )  # fmt: skip
+
+
 def test_whichever_id_of_a_person_is_named_all_are_forgotten() -> None:
     same = pd.DataFrame({"customer_id": ["a"], "same_as": ["b"]})
     for one in ("a", "b"):

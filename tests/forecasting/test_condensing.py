@@ -75,6 +75,17 @@ def test_few_histories_stay_as_they_are() -> None:
     assert [v.sum() for v in found.sums] == pytest.approx([30, S.sum()])
 
 
+def test_histories_of_one_age_have_one_node() -> None:
+    n = np.arange(1.0, 41.0)
+    for T in (0.0, 30.0):
+        h = PurchaseHistory(*(np.full(40, v) for v in (0.0, 0.0, T)))
+        found = Condensed.of(Base(MODELS[0], SPEND, h, h.x), np.arange(40) % 2, (n, n))
+        assert found.nodes == 1
+        (age,) = found.base.history.T
+        assert age == pytest.approx(T)
+        assert found.sums[0].toarray().ravel() == pytest.approx([400, 420])
+
+
 def test_histories_that_differ_in_parameters_have_nodes_of_their_own() -> None:
     h, S = some_histories()
     group = (np.arange(len(h)) % 2).astype(np.intp)

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from clv.data.counting import count_cuts, days_of, described, plain_days
@@ -17,6 +18,8 @@ from clv.units import as_date
 
 if TYPE_CHECKING:
     from clv.data.contract import Transactions
+
+_AT_ONCE = 2_000_000  # customers times cuts that are counted together: engines hold a row of each in memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,16 +59,18 @@ def split(orders: Transactions, cut: dt.date | str) -> Holdout:
 
 
 def splits(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[Holdout]:
-    """Split a log at the ends of many days, in one pass over it.
+    """Split a log at the ends of many days, in one pass over it, or a few where customers are millions.
 
     Each base knows only what was known at its cut: refunds, dated attributes, and no later order. Raises
     ConfigError C007 as `split` does, for all cuts together.
     """
     dates = check_cuts(orders, cuts)
-    quarterly = orders.rfm().quarterly
-    days = days_by_cut(orders, [orders.day_number(day) for day in dict.fromkeys(dates)])
-    counted = keep(count_cuts(days, orders))
-    return [_holdout(orders, days, counted, day, quarterly) for day in dates]
+    rfm, found = orders.rfm(), dict[dt.date, Holdout]()
+    for some in batched(dict.fromkeys(dates), max(1, _AT_ONCE // max(len(rfm), 1)), strict=False):
+        days = days_by_cut(orders, [orders.day_number(day) for day in some])
+        counted = keep(count_cuts(days, orders))
+        found |= {day: _holdout(orders, days, counted, day, rfm.quarterly) for day in some}
+    return [found[day] for day in dates]
 
 
 def check_cuts(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[dt.date]:

@@ -53,7 +53,7 @@ class Condensed:
         A smooth f has the same sum(sums·f) over a line as before, to ERROR of that over all customers.
         """
         h, weight = base.history, base.history.weight
-        time = float(weight @ h.T) / float(weight @ (h.x + 1))  # for a purchase: the scale of all models
+        time = float(weight @ h.T) / float(weight @ (h.x + 1)) or 1.0  # for a purchase: all models' scale
         rest, grids = [np.zeros(0, dtype=np.intp)], list[_Grid]()
         for rows in _alike(base):
             grid = _fitting(base, rows, sums[0][rows], time)
