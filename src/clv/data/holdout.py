@@ -66,7 +66,7 @@ def splits(orders: Transactions, cuts: Sequence[dt.date | str]) -> list[Holdout]
     """
     dates = check_cuts(orders, cuts)
     rfm, found = orders.rfm(), dict[dt.date, Holdout]()
-    for some in batched(dict.fromkeys(dates), max(1, _AT_ONCE // max(len(rfm), 1)), strict=False):
+    for some in batched(dict.fromkeys(dates), max(1, _AT_ONCE // max(len(rfm), 1))):
         days = days_by_cut(orders, [orders.day_number(day) for day in some])
         counted = keep(count_cuts(days, orders))
         found |= {day: _holdout(orders, days, counted, day, rfm.quarterly) for day in some}
