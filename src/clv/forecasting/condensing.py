@@ -50,7 +50,8 @@ class Condensed:
     def of(cls, base: Base, line: NDArray[np.intp], sums: Sequence[Array]) -> Condensed:
         """Condense histories by the line and the sums, such as customers and their spend, of each.
 
-        A smooth f has the same sum(sums·f) over a line as before, to ERROR of that over all customers.
+        A smooth f has nearly the same sum(sums·f) over a line as before. What is checked is the sum over all
+        customers, to ERROR; errors of single lines do not cancel as well.
         """
         h, weight = base.history, base.history.weight
         time = float(weight @ h.T) / float(weight @ (h.x + 1)) or 1.0  # for a purchase: all models' scale
