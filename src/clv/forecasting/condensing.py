@@ -11,7 +11,7 @@ age over recency [T13]. Sums over some of the customers share the nodes, with we
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array
 
-from clv.forecasting.stream import Base, at_rows
+from clv.forecasting.stream import Base, at_rows, together
 from clv.models.draws import some
 from clv.models.gamma_gamma import GammaGamma
 from clv.models.histories import PurchaseHistory
@@ -56,7 +56,8 @@ class Condensed:
         h, weight = base.history, base.history.weight
         time = float(weight @ h.T) / float(weight @ (h.x + 1)) or 1.0  # for a purchase: all models' scale
         rest, grids = [np.zeros(0, dtype=np.intp)], list[_Grid]()
-        for rows in _alike(base):
+        order, starts = together(h.x, base.spend_days, base.groups)
+        for rows in np.split(order, starts[1:-1]):
             grid = _fitting(base, rows, sums[0][rows], time)
             rest.append(rows) if grid is None else grids.append(grid)
         direct = np.concatenate(rest)
@@ -124,15 +125,6 @@ def _nodes(values: Array, size: int) -> tuple[Array, Array]:
     places = np.clip((2 * values - low - high) / (high - low), -1, 1)
     cardinal = chebvander(places, size - 1) @ (chebvander(at, size - 1) * scale).T
     return (low + high + (high - low) * at) / 2, cardinal
-
-
-def _alike(base: Base) -> Iterator[NDArray[np.intp]]:
-    """Rows that share x, spend days and parameters."""
-    group = np.zeros(len(base.history)) if base.group is None else base.group
-    keys = (base.history.x, base.spend_days, group)
-    order = np.lexsort(keys)
-    new = np.any([np.diff(key[order], prepend=np.nan) != 0 for key in keys], axis=0)
-    yield from np.split(order, np.flatnonzero(new)[1:])
 
 
 def _fitting(base: Base, rows: NDArray[np.intp], customers: Array, time: float) -> _Grid | None:

@@ -27,7 +27,7 @@ LEVELS = (0.05, 0.5, 0.95)
 DRAWS = 100  # of the parameters that a customer's band is taken over: chance is by far the larger part of it
 FEWEST, MOST = 1000, 16_000  # futures a history is weighed over: ranks at 5 and 95 % are right to .7 and .2 %
 _AGES = 0.02  # of their logarithm, between ages that share futures: 1 % at most, where chance leaves 3 %
-_SEED = 0  # the same futures for the same histories, whatever stands beside them
+_SEED = 0  # the same futures for the same x, age and spend days, whatever stands beside them
 _GRID = 256  # values between which quantiles are looked for
 _CELLS = 2**17  # probabilities of being alive at a time
 _STEP = 0.1  # part of 1/rate over which purchases are discounted at one mean
@@ -51,6 +51,11 @@ class Base:
     paid_share: float = 1.0
     group: NDArray[np.intp] | None = None
     coarse: Array | float = 0.0
+
+    @property
+    def groups(self) -> Array:
+        """The group of each history, 0 where all have the same parameters."""
+        return np.zeros(len(self.history)) if self.group is None else self.group.astype(float)
 
     def ages(self, rows: Any) -> Array:
         """Ages of some histories that their futures are drawn of."""
@@ -167,8 +172,11 @@ def over_blocks[R](
 
 def _cells(base: Base) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Order histories by cell; returns also where each cell starts, and the end."""
-    h, group = base.history, np.zeros(len(base.history)) if base.group is None else base.group
-    keys = (h.x, base.ages(slice(None)), base.spend_days, group)
+    return together(base.history.x, base.ages(slice(None)), base.spend_days, base.groups)
+
+
+def together(*keys: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Order rows so that equal ones stand together; returns also where each run starts, and the end."""
     order = np.lexsort(keys[::-1])
     new = np.any([np.diff(key[order], prepend=np.nan) != 0 for key in keys], axis=0)
     return order, np.append(np.flatnonzero(new), len(order))

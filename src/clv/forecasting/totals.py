@@ -233,9 +233,8 @@ def _lines(
 
 def _check(forecast: Forecast, base: Base) -> None:
     """Raise ConfigError C011 or FitError M001 where a mean is infinite."""
-    group = np.zeros(len(base.history)) if base.group is None else base.group
     # Whether it is depends on parameters, and on how many orders spend was seen in.
-    rows = np.unique(np.stack([group, base.spend_days]), axis=1, return_index=True)[1]
+    rows = np.unique(np.stack([base.groups, base.spend_days]), axis=1, return_index=True)[1]
     purchase, history = at_rows(base.purchase, rows), base.history.rows(rows)
     made = mean_over_draws(
         purchase, len(rows), lambda m: m.discounted_purchases(history, forecast.rate, forecast.t)

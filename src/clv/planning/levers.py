@@ -116,7 +116,7 @@ class Existing:
         line = np.zeros(len(self.customers), dtype=np.intp)
         return Condensed.of(self.base, line, (self.customers, self.spent))
 
-    @property
+    @cached_property
     def _standing(self) -> tuple[Array, Array]:
         """Customers and their spend at each node."""
         customers, spent = (values.toarray()[0] for values in self._nodes.sums)

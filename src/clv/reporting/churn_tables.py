@@ -57,7 +57,7 @@ def churn_definitions(study: Study) -> Table:
         f"acquisition cost, {length} from the first order and without an end; as of {study.as_of}. "
         "Inactive: no order for more than that long, of customers who came longer ago, read as one year's "
         "churn. Not returning: no order in the last period, of customers at least one period old. "
-        f"Formula 2 takes all of them for lost for good, those too who will come "
+        "Formula 2 takes all of them for lost for good, those too who will come "
         f"back.{_standing(frame, length)} Definitions that fewer than {SMALL} customers are old enough for "
         f"are left out.{young}"
     )
