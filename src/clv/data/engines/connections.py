@@ -7,17 +7,20 @@ import re
 import shutil
 import tempfile
 import weakref
+from pathlib import Path
 from typing import Any
 
 from clv.data.engines.addresses import postgres_parts
 from clv.data.engines.faults import coded
 from clv.errors import ConfigError
 
+_KEPT = "clv_kept", "main"
+_OURS: weakref.WeakSet[Any] = weakref.WeakSet()  # connections that have such a catalog
 _AMOUNT = r"\d+(\.\d+)? ?[kKMGT]i?B"
 
 
 def connect_duckdb() -> Any:
-    """Return a new DuckDB in memory, which spills to a private folder that is removed with it.
+    """Return a new DuckDB in memory, which keeps and spills to a private folder that is removed with it.
 
     The environment may say CLV_MEMORY (such as "16GB"; by default 70 % of what there is) and CLV_TEMP, the
     folder in which to make the private one. ConfigError C001 where either cannot be meant.
@@ -36,8 +39,17 @@ def connect_duckdb() -> Any:
     connection = ibis.duckdb.connect(temp_directory=folder, preserve_insertion_order=False)
     most, unit = str(connection.settings["memory_limit"]).split()  # four fifths of what there is
     connection.settings["memory_limit"] = memory or f"{float(most) * 7 / 8:.1f}{unit}"
+    # What is kept lies there compressed: in memory DuckDB has tables as they come, four times as large.
+    place = str(Path(folder, "kept.duckdb")).replace("'", "''")
+    connection.raw_sql(f"ATTACH '{place}' AS {_KEPT[0]} (RECOVERY_MODE no_wal_writes)")
+    _OURS.add(connection)
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     return connection
+
+
+def place_to_keep(connection: Any) -> dict[str, Any]:
+    """Say to Ibis where tables are kept: in the folder of a connection of ours, on others nowhere yet."""
+    return {"database": _KEPT} if connection in _OURS else {}
 
 
 def connect_postgres(url: str, first: Any = None) -> Any:

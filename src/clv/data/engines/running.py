@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
-from collections import deque
 from contextlib import suppress
-from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
-from clv.data.engines.connections import engine
+from clv.data.engines.connections import engine, place_to_keep
 from clv.data.engines.faults import coded, reason
+from clv.data.engines.leftovers import Drop, forget, watch
 from clv.data.engines.transfers import batches, frame, with_zones
 from clv.errors import OutputError
 
 _CALLED = {"postgres": "the PostgreSQL server", "pyspark": "Spark"}
-_GONE: deque[tuple[Any, str]] = deque()  # kept tables that nobody uses any more: (connection, name)
 
 
 def fetch(expr: Any, of: str | None = None) -> Any:
@@ -51,19 +49,21 @@ def keep(expr: Any, of: str | None = None) -> Any:
     import ibis
 
     connection, name, kind = expr.get_backend(), ibis.util.gen_name("clv_kept"), engine(expr)
-    _forget()
+    forget()
     with coded(of or _CALLED.get(kind, "the data")):
         if kind == "pyspark":
             # A mere cache would keep the whole plan, which Spark reads again with every query upon it.
             frame(expr).localCheckpoint().createOrReplaceTempView(name)
-            table = connection.table(name)
+            table, drop = connection.table(name), _drops_view(name, kind)
         elif kind in ("duckdb", "postgres"):
-            table = connection.create_table(name, expr, temp=True)
+            place = place_to_keep(connection)
+            table = connection.create_table(name, expr, temp=not place, **place)
+            drop = methodcaller("drop_table", name, force=True, **place)
         else:
             return expr.cache()
         if kind == "postgres":  # nobody else counts the rows of a temporary table for the planner
             connection.raw_sql(f'ANALYZE "{name}"').close()
-        _watch(table, connection, name)
+        watch(table, connection, drop)
         return with_zones(table) if kind == "pyspark" else table
 
 
@@ -86,33 +86,14 @@ def view(expr: Any) -> Any:
     else:
         return expr
     table = connection.table(name)
-    _watch(table, connection, name, expr)  # which may stand on kept tables
+    watch(table, connection, _drops_view(name, kind), expr)  # which may stand on kept tables
     return with_zones(table) if kind == "pyspark" else table
 
 
-def _watch(table: Any, connection: Any, name: str, *needed: Any) -> None:
-    """Have a table of ours dropped when nobody uses it any more, and what it needs not before."""
-    weakref.finalize(table.op(), _lost, weakref.ref(connection), name, needed).atexit = False
-
-
-def _lost(connection: Any, name: str, needed: Any) -> None:
-    _GONE.append((connection, name))
-
-
-def _forget() -> None:
-    """Drop what the garbage collector found: here, where no query of the connection is under way."""
-    while _GONE:
-        found, name = _GONE.popleft()
-        connection = found()
-        if connection is not None and connection.name == "pyspark":
-            drops = (connection._session.catalog.uncacheTable, connection._session.catalog.dropTempView)
-        elif connection is not None:
-            drops = (partial(connection.drop_view, force=True), partial(connection.drop_table, force=True))
-        else:
-            continue
-        for drop in drops:  # of a table or a view, whichever it is
-            with suppress(Exception):
-                drop(name)
+def _drops_view(name: str, kind: str) -> Drop:
+    if kind == "pyspark":
+        return lambda connection: connection._session.catalog.dropTempView(name)
+    return methodcaller("drop_view", name, force=True)
 
 
 def write_table(expr: Any, path: str | Path, *, csv: bool = False) -> None:

@@ -7,6 +7,7 @@ from io import RawIOBase
 from typing import Any
 
 from clv.data.engines.frames import as_text
+from clv.data.engines.leftovers import forget, watch
 
 _CHUNK = 1 << 24  # bytes of CSV that are parsed at once
 
@@ -98,8 +99,11 @@ def upload(connection: Any, table: Any) -> Any:
 
     name = ibis.util.gen_name("clv_source")
     if connection.name == "duckdb":
+        forget()
         connection.con.register(name, table)
-        return connection.table(name)
+        found = connection.table(name)
+        watch(found, connection, lambda there: there.con.unregister(name))
+        return found
     columns = [_sendable(column) for column in table.columns]
     table = pa.Table.from_arrays(columns, names=table.column_names)
     if connection.name == "postgres":
