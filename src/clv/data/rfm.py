@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clv.data.cleaning import segment_column
 from clv.data.engines import fetch, keep, to_pandas, write_table
@@ -166,7 +167,7 @@ class RFM:
         """Distinct values of `keys` in order, with `customers` and further sums, as NumPy columns."""
         table = self.table.group_by(list(keys)).aggregate(customers=self.table.count(), **measures)
         arrow = fetch(table.order_by(list(keys)))
-        return {name: arrow[name].to_numpy(zero_copy_only=False) for name in arrow.column_names}
+        return {name: _column(arrow[name]) for name in arrow.column_names}
 
     @property
     def knows_first_orders(self) -> bool:
@@ -303,10 +304,35 @@ def _history(rows: dict[str, Any], rfm: RFM, by: Sequence[str]) -> PurchaseHisto
     return dataclasses.replace(h, group=group_labels(rows, by)) if by else h
 
 
-def group_labels(rows: dict[str, Any], by: Sequence[str]) -> Any:
+def groups_of(rows: Mapping[str, Any], by: Sequence[str]) -> tuple[list[tuple[str, ...]], NDArray[np.intp]]:
+    """Return the segments of the columns `by` that occur together, in order, and which each row has."""
+    import pandas as pd
+
+    place = np.zeros(len(next(iter(rows.values()))), dtype=np.intp)
+    for name in by:
+        codes, values = pd.factorize(np.asarray(rows[name], dtype=object), use_na_sentinel=False)
+        place = place * len(values) + codes
+    first, place = np.unique(place, return_index=True, return_inverse=True)[1:]
+    cells = [[rows[name][at] for name in by] for at in first]
+    names = [tuple("unknown" if v is None else str(v) for v in own) for own in cells]
+    known = sorted(set(names))
+    return known, np.array([known.index(own) for own in names], dtype=np.intp)[place]
+
+
+def group_labels(rows: Mapping[str, Any], by: Sequence[str]) -> Any:
     """Return the name of each row's group: the segments of the columns `by`."""
-    columns = [["unknown" if v is None else str(v) for v in rows[name]] for name in by]
-    return np.array([" · ".join(names) for names in zip(*columns, strict=True)], dtype=object)
+    known, place = groups_of(rows, by)
+    return np.array([" · ".join(names) for names in known], dtype=object)[place]
+
+
+def _column(column: Any) -> Any:
+    """A column of Arrow in NumPy, a text of it once for all rows that have it."""
+    import pyarrow as pa
+
+    if not pa.types.is_string(column.type):
+        return column.to_numpy(zero_copy_only=False)
+    coded = column.combine_chunks().dictionary_encode("encode")
+    return coded.dictionary.to_numpy(zero_copy_only=False)[coded.indices.to_numpy()]
 
 
 def _gaps(rfm: RFM, by: Sequence[str]) -> GapHistory:

@@ -11,7 +11,7 @@ age over recency [T13]. Sums over some of the customers share the nodes, with we
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +21,25 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array
 
 from clv.forecasting.stream import Base, at_rows, together
-from clv.models.draws import some
+from clv.models.draws import evenly, some
 from clv.models.gamma_gamma import GammaGamma
 from clv.models.histories import PurchaseHistory
 from clv.models.protocols import Array
 
 ERROR = 1e-8  # of a sum over all who share x, spend days and parameters, by which nodes may miss it
+SINGLE = 1e-6  # the same where each of them counts what it is missed by, whether too much or too little
 _AGES, _RECENCIES, _PER_PURCHASE = 8, 8, 2  # nodes: the more purchases, the steeper in recency
 _MORE = 1.5  # times as many, where they miss
 _AHEAD = 10  # purchases' time, over which they are compared
 _WORTH = 1.5  # histories for a node, below which they stay as they are
+_ENTRIES = 20  # of nodes by line for a history, above which histories stay: what stands at nodes needs room
+_DRAWS, _PROBES = 5, 500  # of the parameters, and histories, that are compared one by one
+type _Entries = tuple[Any, ...]  # lines, histories, and for each sum what stands there
 
 
 @dataclass(frozen=True, eq=False)
 class Condensed:
-    """Histories, the last of them `nodes`, and what stands at each for every line, (lines, histories)."""
+    """Histories, the first of them `nodes`, and what stands at each for every line, (lines, histories)."""
 
     base: Base
     nodes: int
@@ -44,38 +48,43 @@ class Condensed:
     @classmethod
     def plain(cls, base: Base, line: NDArray[np.intp], sums: Sequence[Array]) -> Condensed:
         """Return all histories as they are."""
-        return cls(base, 0, _placed(np.arange(len(line)), [], line, sums))
+        return cls(base, 0, _standing(line, [(line, np.arange(len(line)), *sums)]))
 
     @classmethod
     def of(cls, base: Base, line: NDArray[np.intp], sums: Sequence[Array]) -> Condensed:
         """Condense histories by the line and the sums, such as customers and their spend, of each.
 
-        A smooth f has nearly the same sum(sums·f) over a line as before. What is checked is the sum over all
-        customers, to ERROR; errors of single lines do not cancel as well.
+        A smooth f has nearly the same sum(sums·f) over a line as before: of all customers together to ERROR,
+        of a few of them, where errors do not cancel as well, to SINGLE.
         """
         h, weight = base.history, base.history.weight
         time = float(weight @ h.T) / float(weight @ (h.x + 1)) or 1.0  # for a purchase: all models' scale
-        rest, grids = [np.zeros(0, dtype=np.intp)], list[_Grid]()
+        rest, first, found = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)], list[_Entries]()
+        laid = [(np.zeros(0), np.zeros(0))]
+        size = 0
         order, starts = together(h.x, base.spend_days, base.groups)
         for rows in np.split(order, starts[1:-1]):
-            grid = _fitting(base, rows, sums[0][rows], time)
-            rest.append(rows) if grid is None else grids.append(grid)
+            grid = _fitting(base, rows, line[rows], sums[0][rows], time)
+            if grid is None:
+                rest.append(rows)
+                continue
+            found += grid.entries(line[rows], [values[rows] for values in sums], size)
+            laid.append((grid.t_x, grid.T))
+            first.append(np.full(len(grid.T), rows[0]))
+            size += len(grid.T)
         direct = np.concatenate(rest)
-        index = np.concatenate([direct, *(np.full(len(grid.T), grid.rows[0]) for grid in grids)])
-        history = dataclasses.replace(
-            h.rows(index),
-            t_x=np.concatenate([h.t_x[direct], *(grid.t_x for grid in grids)]),
-            T=np.concatenate([h.T[direct], *(grid.T for grid in grids)]),
-        )
+        found.append((line[direct], size + np.arange(len(direct)), *(values[direct] for values in sums)))
+        index = np.concatenate([*first, direct])
+        t_x, T = (np.concatenate(v) for v in zip(*laid, (h.t_x[direct], h.T[direct]), strict=True))
         fewer = dataclasses.replace(
             base,
             purchase=at_rows(base.purchase, index),
             spend=at_rows(base.spend, index),
-            history=history,
+            history=dataclasses.replace(h.rows(index), t_x=t_x, T=T, weight=np.ones(len(index))),
             spend_days=base.spend_days[index],
             group=None if base.group is None else base.group[index],
         )
-        return cls(fewer, len(index) - len(direct), _placed(direct, grids, line, sums))
+        return cls(fewer, size, _standing(line, found))
 
 
 def nodes_of(purchase: Any, history: PurchaseHistory) -> tuple[PurchaseHistory, Array]:
@@ -88,30 +97,43 @@ def nodes_of(purchase: Any, history: PurchaseHistory) -> tuple[PurchaseHistory, 
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """Nodes for the histories `rows`: ages and recencies, and what makes weights of what stands at rows."""
+    """Nodes for histories: ages and recencies, and what makes weights of what stands at histories."""
 
-    rows: NDArray[np.intp]
     t_x: Array
     T: Array
     by_age: Array
     by_recency: Array
 
     @classmethod
-    def of(cls, base: Base, rows: NDArray[np.intp], time: float, sizes: tuple[int, int]) -> _Grid:
+    def of(cls, h: PurchaseHistory, time: float, sizes: tuple[int, int]) -> _Grid:
         """Lay out so many nodes in age and recency; one, where histories do not differ in it."""
-        t_x, T = base.history.t_x[rows], base.history.T[rows]
+        t_x, T = h.t_x, h.T
         ages, age = _nodes(np.log1p(T / time), sizes[0])
         if not t_x[0]:
-            return cls(rows, np.zeros(len(ages)), time * np.expm1(ages), age, np.ones((len(rows), 1)))
+            return cls(np.zeros(len(ages)), time * np.expm1(ages), age, np.ones((len(T), 1)))
         # From 0, for a purchase at T, to 1, for one at 0: nodes of all ages are inside.
         parts, part = _nodes(1 - np.log1p(t_x / time) / np.log1p(T / time), sizes[1])
         found = time * np.expm1(np.outer(ages, 1 - parts))
         T = np.repeat(time * np.expm1(ages), len(parts))
-        return cls(rows, np.clip(found.ravel(), np.finfo(float).tiny, T), T, age, part)
+        return cls(np.clip(found.ravel(), np.finfo(float).tiny, T), T, age, part)
 
-    def weights(self, values: Array, part: Any = slice(None)) -> Array:
-        """Return what stands at nodes for the values of some of the rows."""
-        return np.asarray((self.by_age[part].T * values) @ self.by_recency[part]).ravel()
+    def at(self, values: Array, rows: Any) -> Array:
+        """Return what values at nodes, (…, nodes), come to at some of the histories."""
+        table = values.reshape(-1, self.by_age.shape[1], self.by_recency.shape[1])
+        by = self.by_age[rows], self.by_recency[rows]
+        return np.asarray(np.einsum("ra,kap,rp->kr", by[0], table, by[1], optimize=True))
+
+    def weights(self, values: Array, rows: Any = slice(None)) -> Array:
+        """Return what stands at nodes for the values of some of the histories."""
+        return np.asarray((self.by_age[rows].T * values) @ self.by_recency[rows]).ravel()
+
+    def entries(self, line: NDArray[np.intp], sums: Sequence[Array], first: int) -> Iterator[_Entries]:
+        """Yield what stands at the nodes, numbered from `first`, for every line."""
+        order, starts = together(line)
+        places = first + np.arange(len(self.T))
+        for own in np.split(order, starts[1:-1]):
+            weights = (self.weights(values[own], own) for values in sums)
+            yield np.full(len(places), line[own[0]]), places, *weights
 
 
 def _nodes(values: Array, size: int) -> tuple[Array, Array]:
@@ -127,18 +149,24 @@ def _nodes(values: Array, size: int) -> tuple[Array, Array]:
     return (low + high + (high - low) * at) / 2, cardinal
 
 
-def _fitting(base: Base, rows: NDArray[np.intp], customers: Array, time: float) -> _Grid | None:
-    """Return as few nodes as give what the first draw says of these customers; None where few are too few."""
-    h, model = base.history.rows(rows), some(at_rows(base.purchase, rows[:1]), slice(0, 1))
-    x = float(h.x[0])
+def _fitting(
+    base: Base, rows: NDArray[np.intp], line: NDArray[np.intp], customers: Array, time: float
+) -> _Grid | None:
+    """Return as few nodes as tell the same of these customers; None where few are too few."""
+    h, own = base.history.rows(rows), at_rows(base.purchase, rows[:1])
+    one, few = some(own, slice(0, 1)), evenly(own, _DRAWS)
+    probe = np.linspace(0, len(rows) - 1, min(_PROBES, len(rows))).astype(np.intp)
+    x, lines = float(h.x[0]), len(np.unique(line))
     ages, recencies = float(_AGES), _RECENCIES + _PER_PURCHASE * x if x else 1.0
-    exact = None
-    while len(rows) >= _WORTH * int(ages) * int(recencies):
-        grid = _Grid.of(base, rows, time, (int(ages), int(recencies)))
+    exact: list[Array] = []
+    while len(rows) >= int(ages) * int(recencies) * max(_WORTH, lines / _ENTRIES):
+        grid = _Grid.of(h, time, (int(ages), int(recencies)))
         at = dataclasses.replace(h.rows(np.zeros(len(grid.T), dtype=int)), t_x=grid.t_x, T=grid.T)
-        exact = _told(model, h, time) @ customers if exact is None else exact
-        found = _told(model, at, time) @ grid.weights(customers)
-        if np.all(np.abs(found - exact) <= ERROR * np.max(np.abs(exact))):
+        exact = exact or [_told(one, h, time) @ customers, _told(few, h.rows(probe), time)]
+        missed = np.abs(_told(one, at, time) @ grid.weights(customers) - exact[0])
+        single = np.abs(grid.at(_told(few, at, time), probe) - exact[1]) @ customers[probe]
+        enough = np.all(single <= SINGLE * np.max(exact[1] @ customers[probe]))
+        if enough and np.all(missed <= ERROR * np.max(exact[0])):
             return grid
         ages, recencies = _MORE * ages, _MORE * recencies if x else 1.0
     return None
@@ -152,21 +180,8 @@ def _told(model: Any, h: Any, time: float) -> Array:
     )
 
 
-def _placed(
-    direct: NDArray[np.intp], grids: Sequence[_Grid], line: NDArray[np.intp], sums: Sequence[Array]
-) -> list[csc_array]:
-    """What stands at each history, and behind them at each node, for every line."""
-    found = [(line[direct], np.arange(len(direct)), *(values[direct] for values in sums))]
-    size = len(direct)
-    for grid in grids:
-        order = np.argsort(line[grid.rows], kind="stable")
-        starts = np.flatnonzero(np.diff(line[grid.rows][order], prepend=-1))
-        places = size + np.arange(len(grid.T))
-        for part in np.split(order, starts[1:]):
-            own = grid.rows[part]
-            weights = (grid.weights(values[own], part) for values in sums)
-            found.append((np.full(len(places), line[own[0]]), places, *weights))
-        size += len(places)
+def _standing(line: NDArray[np.intp], found: Sequence[_Entries]) -> list[csc_array]:
+    """What stands at each history for every line, of entries by line and history."""
     rows, columns, *standing = (np.concatenate(v) for v in zip(*found, strict=True))
-    shape = int(line.max(initial=0)) + 1, size
+    shape = int(line.max(initial=0)) + 1, int(columns.max(initial=-1)) + 1
     return [csc_array(coo_array((values, (rows, columns)), shape=shape)) for values in standing]

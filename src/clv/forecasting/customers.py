@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.data.engines import fetch, keep, upload
-from clv.data.rfm import RFM, group_labels, history_of, value_histories
+from clv.data.rfm import RFM, group_labels, groups_of, history_of, value_histories
 from clv.errors import ConfigError
 from clv.fitting.result import Fit
 from clv.forecasting.checks import check_finite, check_fits, check_reach, checked_horizon
@@ -296,7 +296,7 @@ class Forecast:
         """Return rows with the columns of `keys` as what draws are streamed over."""
         history = history_of(rows, self.rfm, self.purchase.unit)
         by = self.keys[len(KEYS) :]
-        group = np.unique(group_labels(rows, by).astype(str), return_inverse=True)[1] if by else None
+        group = groups_of(rows, by)[1] if by else None
         paid_days = np.asarray(rows["spent_days"], dtype=float)
         return Base(
             *self._models(rows, history), history, paid_days, paid_share=self.rfm.paid_share, group=group

@@ -97,7 +97,7 @@ def mixed(drawn: Array, variance: Array, levels: Sequence[float]) -> Array:
     [WH31] Wilson & Hilferty (1931), PNAS 17: the cube root of a gamma is normal.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.nan_to_num(np.sqrt(variance) / drawn, posinf=0.0)[..., None] / 3
+        part = np.nan_to_num(np.sqrt(variance) / drawn, posinf=0.0, neginf=0.0)[..., None] / 3
     points = drawn[..., None] * np.maximum(1 - part**2 + part * _NORMALS, 0.0) ** 3
     return np.asarray(np.quantile(points.reshape(*drawn.shape[:-1], -1), levels, axis=-1, method="hazen"))
 
@@ -168,7 +168,8 @@ def lines_of(rows: Rows, *, one_by_one: bool) -> list[Line]:
     for parts in over_blocks(base, of_block, whole=one_by_one, most=0 if one_by_one else MOST):
         for total, part in zip((expected, variance, drawn), parts, strict=True):
             total += part
-    return [Line(expected[:, at], drawn[:, at], np.maximum(variance[:, at], 0.0)) for at in range(rows.lines)]
+    expected, variance, drawn = (np.maximum(v, 0.0) for v in (expected, variance, drawn))  # weights round
+    return [Line(expected[:, at], drawn[:, at], variance[:, at]) for at in range(rows.lines)]
 
 
 def enough(histories: int) -> int:
@@ -177,10 +178,10 @@ def enough(histories: int) -> int:
 
 
 def _coarse(histories: int, nodes: int) -> Array:
-    """How far ages that share futures may be apart, in logarithm; nodes, the last, have their own."""
+    """How far ages that share futures may be apart, in logarithm; nodes, the first, have their own."""
     rest = histories - nodes
     step = float(np.clip(_AGES * np.sqrt(rest / _FOR), _AGES, _COARSEST))
-    return np.repeat([step, 0.0], [rest, nodes])
+    return np.repeat([0.0, step], [nodes, rest])
 
 
 class _Sums:
@@ -264,7 +265,11 @@ def _futures(rows: Rows, cell: Cell) -> tuple[Array, Array]:
     The first of both has d = 1, the second the discount of each purchase.
     """
     draws = rows.base.draws
-    shape = draws, min(samples(cell.x, draws), -(-_ENOUGH // draws))
+    alone = not np.broadcast_to(rows.base.coarse, len(rows.base.history))[
+        cell.rows[0]
+    ]  # a node stands for many
+    most = samples(cell.x, draws)
+    shape = draws, most if alone else min(most, -(-_ENOUGH // draws))
     single, square = [], []
     for future in cell.futures(shape):
         steps = np.zeros((len(rows.ends), 3, *shape))  # purchases, their discounts, and those squared

@@ -11,7 +11,7 @@ from zlib import crc32
 from clv.data.book_rules import overlapping, read_numbers, read_periods, strange, unnamed
 from clv.data.engines import fetch
 from clv.data.ready_made import need
-from clv.data.rfm import RFM, group_labels
+from clv.data.rfm import RFM, groups_of
 from clv.errors import ConfigError, error_of
 from clv.forecasting.newcomers import FirstOrder
 from clv.units import Span
@@ -121,7 +121,7 @@ def first_orders(rfm: RFM, columns: Sequence[str], *, telling: bool) -> dict[tup
     sums["paid"] = (rfm.table.first_amount > 0).sum()
     grouped = rfm.table.group_by(list(columns)).aggregate(**sums) if columns else rfm.table.aggregate(**sums)
     rows = fetch(grouped).to_pydict()
-    labels = list(zip(*(group_labels(rows, (name,)) for name in columns), strict=True)) if columns else [()]
+    known, place = groups_of(rows, columns)
 
     def measured(label: tuple[str, ...], customers: float, total: float, squares: float, paid: float) -> Any:
         mean, seed = total / customers, crc32(" · ".join(label).encode())
@@ -130,7 +130,7 @@ def first_orders(rfm: RFM, columns: Sequence[str], *, telling: bool) -> dict[tup
 
     whole = measured((), *(sum(rows[name]) for name in sums))
     found = {}
-    for at, label in enumerate(labels):
+    for at, label in enumerate(known[number] for number in place):
         enough = rows["customers"][at] >= MEASURED
         found[label] = measured(label, *(rows[name][at] for name in sums)) if enough else whole
     return found

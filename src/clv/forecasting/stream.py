@@ -175,7 +175,7 @@ def _cells(base: Base) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return together(base.history.x, base.ages(slice(None)), base.spend_days, base.groups)
 
 
-def together(*keys: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def together(*keys: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Order rows so that equal ones stand together; returns also where each run starts, and the end."""
     order = np.lexsort(keys[::-1])
     new = np.any([np.diff(key[order], prepend=np.nan) != 0 for key in keys], axis=0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.data.engines import upload
-from clv.data.rfm import group_labels
+from clv.data.rfm import groups_of
 from clv.errors import ConfigError
 from clv.forecasting.checks import check_finite
 from clv.forecasting.lines import FEW, Line, Rows, lines_of
@@ -123,9 +123,8 @@ def worth(forecast: Forecast) -> float:
     e0, e1 = finite_spend(b.spend, days)
     money = e0 * rows["customers"] + e1 * rows["spent_total"] / 10.0**forecast.rfm.digits
     margins = forecast.margins
-    segments = [label[0] for label in _labels(rows, columns)] if columns else [""] * len(days)
-    share = {name: margins.expected(name) for name in set(segments)}
-    margin = np.array([share[name] for name in segments])
+    known, place = groups_of(rows, columns)
+    margin = np.array([margins.expected(label[0] if label else "") for label in known])[place]
     return float(forecast.level * b.paid_share * np.sum(margin * made * money))
 
 
@@ -166,18 +165,16 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any, *, nested
     keys = tuple(dict.fromkeys((*forecast.keys, *columns)))
     sums = {"spent_total": spend.sum(), "spent_squares": (spend.cast("float64") ** 2).sum()}
     rows = base.grouped(keys, **sums)
-    labels = _labels(rows, columns)
-    counts = {label: 0 for label in labels}
-    for label, customers in zip(labels, rows["customers"], strict=True):
-        counts[label] += int(customers)
-    few = {label for label, customers in counts.items() if customers <= FEW}
-    kept = np.array([label not in few for label in labels])
+    known, place = groups_of(rows, columns)
+    customers = np.bincount(place, rows["customers"], len(known))
+    few = [label for label, n in zip(known, customers, strict=True) if n <= FEW]
+    kept = customers[place] > FEW
     many = {name: values[kept] for name, values in rows.items()}
     found = _lines(forecast, many, columns, ends, one_by_one=False, nested=nested)
     if few:
         table = base.table
         if columns:
-            wanted = dict(zip(columns, zip(*sorted(few), strict=True), strict=True))
+            wanted = dict(zip(columns, zip(*few, strict=True), strict=True))
             table = table.semi_join(upload(table.get_backend(), _arrow(wanted)), list(columns))
         single = dataclasses.replace(base, table=table).grouped((*keys, "spent_total"))
         each = single["spent_total"]
@@ -187,12 +184,7 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any, *, nested
         }
         found |= _lines(forecast, single, columns, ends, one_by_one=True, nested=nested)
     size = len(ends) + 1
-    return {label: (np.full(size, float(counts[label])), found[label]) for label in sorted(counts)}
-
-
-def _labels(rows: Mapping[str, Any], columns: Sequence[str]) -> list[tuple[str, ...]]:
-    values = [group_labels(dict(rows), (name,)) for name in columns]
-    return list(zip(*values, strict=True)) if columns else [()] * len(rows["customers"])
+    return {label: (np.full(size, n), found[label]) for label, n in zip(known, customers, strict=True)}
 
 
 def _arrow(columns: Mapping[str, Sequence[str]]) -> Any:
@@ -210,17 +202,15 @@ def _lines(
     one_by_one: bool,
     nested: bool,
 ) -> dict[tuple[str, ...], Line]:
-    labels = _labels(rows, columns)
-    if not labels:
+    known, line = groups_of(rows, columns)
+    if not known:
         return {}
-    known = sorted(set(labels))
-    place = {label: at for at, label in enumerate(known)}
     money = 10.0**forecast.rfm.digits
     base = forecast.streamed(rows)
     _check(forecast, base)
     counted = Rows(
         base,
-        np.array([place[label] for label in labels]),
+        line,
         np.asarray(rows["customers"], dtype=float),
         rows["spent_total"] / money,
         rows["spent_squares"] / money**2,
