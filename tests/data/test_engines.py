@@ -1,16 +1,22 @@
 """What an engine must do for us, and the arithmetic of money at the door."""
 
+import gc
 import random
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from clv.data.contract import Transactions
-from clv.data.engines import ROW
+from clv.data.engines import ROW, fetch, keep, upload, view
+from clv.data.engines.connections import connect_duckdb
+from clv.data.engines.leftovers import forget
 from clv.data.engines.sources import open_source
 
 
@@ -81,3 +87,42 @@ def test_sums_are_exact_where_floats_drift() -> None:
     frame = pd.DataFrame({"customer_id": "C1", "date": "2026-01-01", "amount": [0.1] * 100_000 + [1e11]})
     read = Transactions(frame, duplicates="keep")
     assert read.days().spent.sum().to_pyarrow().as_py() == 100_000 * 10 + 10**13
+
+
+def test_what_is_kept_lies_in_a_private_file_and_goes_with_its_last_user(tmp_path: Path) -> None:
+    rows = pa.table({"x": [1, 2, 3]})
+    ours, theirs = connect_duckdb(), ibis.duckdb.connect(tmp_path / "own.duckdb")
+
+    def named(connection: Any) -> set[tuple[str, str]]:
+        found = connection.con.execute("SELECT database_name, table_name FROM duckdb_tables()").fetchall()
+        return {(str(database), str(name)) for database, name in found}
+
+    for connection, place in ((ours, "clv_kept"), (theirs, "temp")):
+        sent = upload(connection, rows)
+        kept = keep(sent.filter(sent.x > 1))
+        [(database, _)] = named(connection)
+        assert database == place
+        lent = sent.get_name()
+        del sent, kept
+        gc.collect()
+        forget()
+        assert not named(connection)
+        with pytest.raises(duckdb.CatalogException):
+            connection.con.execute(f'SELECT * FROM "{lent}"')
+
+
+def test_what_is_kept_is_compressed() -> None:
+    connection, size = connect_duckdb(), 1_000_000
+    kinds = pa.array([f"customer of kind {kind}" for kind in range(7)]).take(pa.array(np.arange(size) % 7))
+    kept = keep(upload(connection, pa.table({"i": np.arange(size), "kind": kinds})))
+    [(held,)] = connection.con.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+    assert held < 10e6 < size * (8 + len("customer of kind 0"))
+    assert kept.count().execute() == size
+
+
+def test_uploaded_rows_stay_while_a_view_needs_them() -> None:
+    connection = connect_duckdb()
+    seen = view(upload(connection, pa.table({"x": [1, 2, 3]})).mutate(y=ibis._.x * 2))
+    gc.collect()
+    forget()
+    assert fetch(seen)["y"].to_pylist() == [2, 4, 6]

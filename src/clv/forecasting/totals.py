@@ -169,8 +169,8 @@ def _existing(forecast: Forecast, columns: tuple[str, ...], ends: Any, *, nested
     customers = np.bincount(place, rows["customers"], len(known))
     few = [label for label, n in zip(known, customers, strict=True) if n <= FEW]
     kept = customers[place] > FEW
-    many = {name: values[kept] for name, values in rows.items()}
-    found = _lines(forecast, many, columns, ends, one_by_one=False, nested=nested)
+    rows = {name: values[kept] for name, values in rows.items()}
+    found = _lines(forecast, rows, columns, ends, one_by_one=False, nested=nested)
     if few:
         table = base.table
         if columns:

@@ -76,7 +76,7 @@ class Existing:
         if pace == 1:
             return self.today
         few, today = self._few
-        return self.today * self._revenue(few, pace) / today
+        return self.today * self._revenue(few, pace) / today if today else self.today
 
     @cached_property
     def _few(self) -> tuple[Any, float]:
