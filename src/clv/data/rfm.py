@@ -316,7 +316,8 @@ def groups_of(rows: Mapping[str, Any], by: Sequence[str]) -> tuple[list[tuple[st
     cells = [[rows[name][at] for name in by] for at in first]
     names = [tuple("unknown" if v is None else str(v) for v in own) for own in cells]
     known = sorted(set(names))
-    return known, np.array([known.index(own) for own in names], dtype=np.intp)[place]
+    number = {own: at for at, own in enumerate(known)}
+    return known, np.array([number[own] for own in names], dtype=np.intp)[place]
 
 
 def group_labels(rows: Mapping[str, Any], by: Sequence[str]) -> Any:

@@ -265,11 +265,10 @@ def _futures(rows: Rows, cell: Cell) -> tuple[Array, Array]:
     The first of both has d = 1, the second the discount of each purchase.
     """
     draws = rows.base.draws
-    alone = not np.broadcast_to(rows.base.coarse, len(rows.base.history))[
-        cell.rows[0]
-    ]  # a node stands for many
-    most = samples(cell.x, draws)
-    shape = draws, most if alone else min(most, -(-_ENOUGH // draws))
+    size, coarse = samples(cell.x, draws), np.broadcast_to(rows.base.coarse, len(rows.base.history))
+    if coarse[cell.rows[0]]:  # nodes are few, and each stands for many customers
+        size = min(size, -(-_ENOUGH // draws))
+    shape = draws, size
     single, square = [], []
     for future in cell.futures(shape):
         steps = np.zeros((len(rows.ends), 3, *shape))  # purchases, their discounts, and those squared
